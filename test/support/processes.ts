@@ -82,7 +82,7 @@ interface Stoppable {
 }
 
 async function stopChild(running: Stoppable, signal: NodeJS.Signals, limitMs: number): Promise<number | null> {
-  const { child, exited, detached, output } = running;
+  const { child, exited, detached } = running;
   const send = (name: NodeJS.Signals): void => {
     if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
     if (detached) process.kill(-child.pid, name);
@@ -96,7 +96,8 @@ async function stopChild(running: Stoppable, signal: NodeJS.Signals, limitMs: nu
   }, limitMs);
   const code = await exited;
   clearTimeout(timer);
-  if (late) throw new Error(`process ${child.pid} did not stop within ${limitMs} ms of ${signal}:\n${output()}`);
+  if (late)
+    throw new Error(`process ${child.pid} did not stop within ${limitMs} ms of ${signal}:\n${running.output()}`);
   return code;
 }
 
