@@ -11,7 +11,7 @@ import { assertReachable, type Account } from './account.ts';
 import type { Binaries } from './binaries.ts';
 import { evict, parseBanner, parseMajor, parseOwner, parsePostmaster, type Owner } from './core/postmaster.ts';
 import { StackError } from './errors.ts';
-import { alive, servesFrom, signal, startedAt, within } from './processes.ts';
+import { alive, servantOf, signal, startedAt, within } from './processes.ts';
 
 const run = promisify(execFile);
 
@@ -20,6 +20,10 @@ const VERSION_LIMIT_MS = 10_000; // The first run of the binary reads it from di
 const LEFTOVER_FAST_MS = 10_000; // A shutdown checkpoint after a long run.
 const LEFTOVER_IMMEDIATE_MS = 5_000;
 
+// Only by password, only from this machine. The lines for physical replication that initdb writes are left out: with them a
+// role that may decode one database's WAL could copy every database of the server.
+const ACCESS = '# Written by the stack when this directory was made.\nhost all all 127.0.0.1/32 scram-sha-256\n';
+
 /** What a data directory is prepared with. */
 export interface Preparation {
   readonly dataDir: string;
@@ -27,6 +31,8 @@ export interface Preparation {
   readonly password: string;
   readonly binaries: Binaries;
   readonly account: Account | null;
+  /** Aborted: initdb is stopped, and what it had made is removed. */
+  readonly cancel?: AbortSignal | undefined;
 }
 
 /**
@@ -39,8 +45,8 @@ export async function clearAway(dataDir: string): Promise<void> {
   const postmaster = text === null ? null : parsePostmaster(text);
   const ownerText = await readIfThere(ownerFile(dataDir));
   const owner = ownerText === null ? null : parseOwner(ownerText);
-  const running = postmaster !== null && (await servesFrom(postmaster.pid, dataDir));
-  const decision = evict({ postmaster, running, owner, starterRunning: owner !== null && (await stillRuns(owner)) });
+  const process = postmaster === null ? 'none' : await servantOf(dataDir, postmaster.pid);
+  const decision = evict({ postmaster, process, owner, starterRunning: owner !== null && (await stillRuns(owner)) });
   switch (decision.kind) {
     case 'nothing':
       return;
@@ -91,7 +97,7 @@ export async function prepare(preparation: Preparation): Promise<void> {
     );
 }
 
-async function initialise({ dataDir, password, binaries, account }: Preparation): Promise<void> {
+async function initialise({ dataDir, password, binaries, account, cancel }: Preparation): Promise<void> {
   await assertEmpty(dataDir);
   const place = resolve(dataDir);
   const draft = `${place}.unfinished`;
@@ -116,10 +122,13 @@ async function initialise({ dataDir, password, binaries, account }: Preparation)
     await run(binaries.initdb, [`--pgdata=${draft}`, ...access, ...locale], {
       ...account,
       timeout: INITDB_LIMIT_MS,
+      ...(cancel === undefined ? {} : { signal: cancel }),
       env: { ...process.env, LC_ALL: 'C' },
     });
+    await writeFile(join(draft, 'pg_hba.conf'), ACCESS);
     await rename(draft, place);
   } catch (cause) {
+    cancel?.throwIfAborted();
     const { stderr, message } = cause as { stderr?: string; message: string };
     throw new StackError(
       'STACK_POSTGRES_FAILED',

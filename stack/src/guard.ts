@@ -12,6 +12,8 @@ import { StackError } from './errors.ts';
 
 /** Tells the reaper what there is to clear up. Both calls are immediate and never throw once the reaper runs. */
 export interface Guard {
+  /** Of the reaper. */
+  readonly pid: number;
   /** @param pid leader of a process group of its own; @param signal what asks it to stop */
   watch(pid: number, signal: NodeJS.Signals): void;
   /** To be called as soon as the process has ended: its pid may be given to another. */
@@ -45,6 +47,7 @@ function start(): Guard {
   reaper.unref();
   if ('unref' in pipe && typeof pipe.unref === 'function') pipe.unref();
   return {
+    pid: reaper.pid ?? 0,
     watch: (pid, signal) => void pipe.write(`+ ${pid} ${signal}\n`),
     forget: (pid) => void pipe.write(`- ${pid}\n`),
   };

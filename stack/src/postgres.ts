@@ -13,7 +13,7 @@ import { claim, clearAway, prepare } from './cluster.ts';
 import { StackError } from './errors.ts';
 import { guard } from './guard.ts';
 import { assertFree, freePort } from './ports.ts';
-import { signal } from './processes.ts';
+import { settles, signal } from './processes.ts';
 
 export interface PostgresOptions {
   /** Created (with the folders above it) and initialised when absent. */
@@ -26,6 +26,8 @@ export interface PostgresOptions {
   readonly flags?: readonly string[];
   /** Called with each line of the server's log. */
   readonly onLog?: (line: string) => void;
+  /** Aborted: the start is given up, at whatever step it is, and what it has started is stopped. Of no effect later. */
+  readonly cancel?: AbortSignal;
 }
 
 export interface EmbeddedPostgres {
@@ -42,8 +44,8 @@ export interface EmbeddedPostgres {
 const START_LIMIT_MS = 60_000; // Crash recovery replays up to max_wal_size (1 GB); a slow disk takes half of this.
 const ATTEMPTS = 8; // Times RETRY_MS: after a kill -9 the old backends need up to about a second to notice.
 const RETRY_MS = 250;
-const FAST_STOP_MS = 3_500; // Of the 10 s that the whole stack has: a consumer that does not confirm holds a fast stop up.
-const IMMEDIATE_STOP_MS = 1_500;
+const FAST_STOP_MS = 2_500; // Of the 10 s that the whole stack has: a consumer that does not confirm holds a fast stop up.
+const IMMEDIATE_STOP_MS = 1_000; // Then the kernel does it: the next start recovers either way.
 const LAST_LINES = 15; // Enough to hold Postgres' FATAL with its DETAIL and HINT.
 const CONNECT_LIMIT_MS = 10_000; // On loopback; a server that is up answers in milliseconds.
 
@@ -58,25 +60,32 @@ const ALWAYS = [
   'log_timezone=UTC',
   'logging_collector=off',
   'log_destination=stderr',
+  'log_checkpoints=off', // Two lines every five minutes that ask nothing of anybody.
 ];
 
 /**
- * Starts a server and waits until it answers.
+ * Starts a server and waits until it answers. Rejects with the signal's reason when `cancel` is aborted before.
  * @throws StackError STACK_PORT_TAKEN, STACK_NO_BINARIES, STACK_PERMISSION, STACK_DATA_DIR_VERSION, STACK_DATA_DIR_FOREIGN,
  *   STACK_DATA_DIR_IN_USE, STACK_PASSWORD, STACK_POSTGRES_FAILED; nothing is left running then
  */
 export async function startPostgres(options: PostgresOptions): Promise<EmbeddedPostgres> {
+  const { cancel } = options;
   const binaries = await loadBinaries();
   const account = await accountForPostgres();
   await assertReachable(binaries.postgres, account);
   await clearAway(options.dataDir);
   if (options.port !== 0) await assertFree(options.port, 'the embedded Postgres');
-  await prepare({ dataDir: options.dataDir, password: options.password, binaries, account });
+  cancel?.throwIfAborted();
+  await prepare({ dataDir: options.dataDir, password: options.password, binaries, account, cancel });
   for (let attempt = 1; ; attempt += 1) {
     const port = options.port === 0 ? await freePort() : options.port;
+    cancel?.throwIfAborted();
     const server = launch(options, { port, binaries, account });
+    const interrupt = (): void => void server.stop('immediate');
+    cancel?.addEventListener('abort', interrupt);
     if (server.pid !== 0) await claim(options.dataDir, server.pid);
     const started = await server.ready;
+    cancel?.removeEventListener('abort', interrupt);
     if (started.kind === 'ready') return settle(server, options, port);
     await server.stop('immediate');
     if (attempt === ATTEMPTS || !started.passing)
@@ -135,18 +144,21 @@ function readiness(
     return { kind: 'failed', because, passing: PASSING.test(lines.join('\n')), lines };
   };
   return new Promise((resolve) => {
-    const timer = setTimeout(() => resolve(failed(`not ready within ${START_LIMIT_MS / 1000} s`)), START_LIMIT_MS);
+    const finish = (started: Started): void => {
+      clearTimeout(timer);
+      resolve(started);
+    };
+    const timer = setTimeout(() => finish(failed(`not ready within ${START_LIMIT_MS / 1000} s`)), START_LIMIT_MS);
     const reader = createInterface({ input: child.stderr });
     reader.on('line', (line) => {
       lines.push(line);
       if (lines.length > LAST_LINES) lines.shift();
       onLog?.(line);
-      if (line.includes('database system is ready to accept connections')) resolve({ kind: 'ready' });
+      if (line.includes('database system is ready to accept connections')) finish({ kind: 'ready' });
     });
     const drained = new Promise<void>((done) => reader.on('close', done));
-    void Promise.all([exited, drained]).then(([code]) => resolve(failed(`exit code ${code ?? 'none: killed'}`)));
-    child.on('error', (error) => resolve(failed(error.message)));
-    void exited.then(() => clearTimeout(timer));
+    void Promise.all([exited, drained]).then(([code]) => finish(failed(`exit code ${code ?? 'none: killed'}`)));
+    child.on('error', (error) => finish(failed(error.message)));
   });
 }
 
@@ -188,16 +200,6 @@ async function halt(pid: number, exited: Promise<number | null>, mode: 'fast' | 
   if (await settles(exited, IMMEDIATE_STOP_MS)) return;
   signal(-pid, 'SIGKILL');
   await exited;
-}
-
-function settles(promise: Promise<unknown>, limitMs: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(() => resolve(false), limitMs);
-    void promise.then(() => {
-      clearTimeout(timer);
-      resolve(true);
-    });
-  });
 }
 
 function exitOf(child: ChildProcess): Promise<number | null> {

@@ -34,15 +34,15 @@ export async function startedAt(pid: number): Promise<string | null> {
   }
 }
 
-/** Whether `pid` is a Postgres server that works in `dataDir`: it changes to that directory when it starts. */
-export async function servesFrom(pid: number, dataDir: string): Promise<boolean> {
-  if (!alive(pid)) return false;
+/** What runs as `pid`: nothing, a Postgres server that works in `dataDir` (it changes to it when it starts), or another process. */
+export async function servantOf(dataDir: string, pid: number): Promise<'none' | 'postgres' | 'other'> {
+  if (!alive(pid)) return 'none';
   const home = await realpath(dataDir);
   try {
-    return (await readlink(`/proc/${pid}/cwd`)) === home;
+    return (await readlink(`/proc/${pid}/cwd`)) === home ? 'postgres' : 'other';
   } catch {
     const command = (await ps(pid, 'command=')) ?? '';
-    return command.includes(dataDir) || command.includes(home);
+    return command.includes(dataDir) || command.includes(home) ? 'postgres' : 'other';
   }
 }
 
@@ -56,12 +56,24 @@ export async function within(limitMs: number, condition: () => boolean | Promise
   return true;
 }
 
-/** Sends `signal` to `pid`, or to its whole group where `pid` is negative. Returns false when there is nobody to receive it. */
+/** Resolves to whether `promise` settled within `limitMs`; it must not reject. */
+export function settles(promise: Promise<unknown>, limitMs: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => resolve(false), limitMs);
+    void promise.then(() => {
+      clearTimeout(timer);
+      resolve(true);
+    });
+  });
+}
+
+/** Sends `signal` to `pid`, or to its whole group where `pid` is negative. Returns false when there is nobody (of ours) to receive it. */
 export function signal(pid: number, name: NodeJS.Signals): boolean {
   try {
     return process.kill(pid, name);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false;
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ESRCH' || code === 'EPERM') return false;
     throw error;
   }
 }

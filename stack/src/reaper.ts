@@ -23,5 +23,6 @@ for await (const line of createInterface({ input: process.stdin })) {
 
 for (const [pid, name] of [...watched].reverse()) {
   signal(pid, name);
-  if (!(await within(GRACE_MS, () => !alive(pid)))) signal(-pid, 'SIGKILL');
+  await within(GRACE_MS, () => !alive(pid));
+  signal(-pid, 'SIGKILL'); // The leader, where it is still there, and whatever it left.
 }

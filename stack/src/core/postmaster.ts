@@ -45,8 +45,8 @@ export function parseOwner(text: string): Owner | null {
 export interface Sighting {
   /** From `postmaster.pid`; null when there is no such file. */
   readonly postmaster: Postmaster | null;
-  /** Whether a Postgres that works in this very directory runs under that pid. */
-  readonly running: boolean;
+  /** What runs under that pid: nothing, a Postgres that works in this very directory, or some other process that has the pid by now. */
+  readonly process: 'none' | 'postgres' | 'other';
   readonly owner: Owner | null;
   /** Whether the process that the owner names still runs, and is not this process. */
   readonly starterRunning: boolean;
@@ -54,16 +54,17 @@ export interface Sighting {
 
 /** What to do before a server is started on a data directory. */
 export type Eviction =
+  /** Also with a file whose process is dead: Postgres removes that itself, once it has seen that its shared memory is free. */
   | { readonly kind: 'nothing'; readonly because: 'no-server' }
-  /** The file names a process that is no Postgres of this directory: remove it, or Postgres takes it for a live server. */
-  | { readonly kind: 'remove-file'; readonly because: 'stale-file' }
+  /** Postgres would take whatever has the pid by now for a live server. */
+  | { readonly kind: 'remove-file'; readonly because: 'pid-reused' }
   | { readonly kind: 'stop'; readonly pid: number; readonly because: 'starter-died' }
   | { readonly kind: 'refuse'; readonly pid: number; readonly because: 'starter-runs' | 'not-ours' };
 
 /** Decides between starting at once, clearing away what a killed stack left, and keeping hands off. */
 export function evict(seen: Sighting): Eviction {
-  if (seen.postmaster === null) return { kind: 'nothing', because: 'no-server' };
-  if (!seen.running) return { kind: 'remove-file', because: 'stale-file' };
+  if (seen.postmaster === null || seen.process === 'none') return { kind: 'nothing', because: 'no-server' };
+  if (seen.process === 'other') return { kind: 'remove-file', because: 'pid-reused' };
   const { pid } = seen.postmaster;
   if (seen.owner?.postmaster !== pid) return { kind: 'refuse', pid, because: 'not-ours' };
   return seen.starterRunning
