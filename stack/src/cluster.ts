@@ -87,7 +87,7 @@ export async function prepare(preparation: Preparation): Promise<void> {
       'STACK_DATA_DIR_VERSION',
       `The data directory ${dataDir} was made by Postgres ${version.trim()}; this is Postgres ${wanted}, which cannot read it. Move it away to begin with an empty one (or set DATA_DIR to another folder), or bring it over with pg_upgrade.`,
     );
-  await assertReachable(join(dataDir, 'PG_VERSION'), account);
+  await assertReachable(dataDir, account);
   const { uid } = await stat(dataDir);
   const runner = account?.uid ?? process.getuid?.() ?? uid;
   if (uid !== runner)

@@ -88,6 +88,7 @@ export async function startPostgres(options: PostgresOptions): Promise<EmbeddedP
     cancel?.removeEventListener('abort', interrupt);
     if (started.kind === 'ready') return settle(server, options, port);
     await server.stop('immediate');
+    cancel?.throwIfAborted();
     if (attempt === ATTEMPTS || !started.passing)
       throw new StackError(
         'STACK_POSTGRES_FAILED',
