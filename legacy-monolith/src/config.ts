@@ -13,6 +13,8 @@ export interface Config {
   readonly seedCustomers: number;
   /** Where clients reach ReeferDesk, without a trailing slash; null: where it listens. Stands in the WSDL. */
   readonly publicUrl: string | null;
+  /** `info` writes a line for each request. */
+  readonly logLevel: 'silent' | 'error' | 'warn' | 'info';
 }
 
 const MOST_ROWS = 10_000_000; // The generator's own bound.
@@ -35,6 +37,7 @@ const environment = z.object({
     .url({ protocol: /^https?$/ })
     .transform((text) => text.replace(/\/+$/, ''))
     .optional(),
+  LEGACY_LOG_LEVEL: z.enum(['silent', 'error', 'warn', 'info']).default('warn'),
 });
 
 /**
@@ -50,6 +53,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     seedOrders: read.LEGACY_SEED_ORDERS,
     seedCustomers: read.LEGACY_SEED_CUSTOMERS,
     publicUrl: read.LEGACY_PUBLIC_URL ?? null,
+    logLevel: read.LEGACY_LOG_LEVEL,
   };
 }
 

@@ -28,6 +28,8 @@ export function openPool(url: string): pg.Pool {
   });
   // A connection that breaks while nobody uses it is replaced at its next use; without a listener it would end the process.
   pool.on('error', () => undefined);
+  // The same for one that is in use, but has no statement running.
+  pool.on('connect', (client) => client.on('error', () => undefined));
   return pool;
 }
 

@@ -3,7 +3,7 @@
  * calendar is computed here, since the core cannot name `Date`.
  */
 
-/** Microseconds since 1970-01-01T00:00 UTC; an integer, exact up to the year 2255. */
+/** Microseconds since 1970-01-01T00:00 UTC; an integer, exact from the year 1685 to 2255. */
 export type Micros = number;
 
 export const MINUTE: Micros = 60_000_000;

@@ -19,11 +19,13 @@ export function raw(text: string): Raw {
 }
 
 /**
- * A decimal as a JSON number, without what does not count: `605.00` is `605`, `12.50` is `12.5`, `-0.00` is `0`.
+ * A decimal as a JSON number, without what does not count: `605.00` is `605`, `12.50` is `12.5`, `-0.00` is `0`. JSON has no
+ * NaN and no infinity, which a numeric may be: they become null.
  *
  * @param decimal as Postgres prints a numeric: digits, perhaps a sign and a fraction, no exponent
  */
 export function plain(decimal: string): Raw {
+  if (!/^-?\d+(\.\d+)?$/.test(decimal)) return raw('null');
   const short = decimal.includes('.') ? decimal.replace(/\.?0+$/, '') : decimal;
   return raw(short === '-0' ? '0' : short);
 }
