@@ -25,6 +25,8 @@ export interface Run {
   readonly ended: Promise<End>;
   /** Its last lines, for the message when it does not come up. */
   tail(): readonly string[];
+  /** Why it could not start, where that is known better than from its lines; null otherwise. */
+  reason(): StackError | null;
   /** What it says of itself while it does not serve yet; empty when it says nothing. */
   status(): string;
   /** Asks it to stop, makes it stop when its time is over, and resolves when it has ended. */
@@ -89,6 +91,7 @@ export function runService(service: Service, print: Print): Run {
     ended,
     kill,
     tail: () => tail.lines(),
+    reason: () => null,
     status: () => status,
     ready: serving(announced, ended, probe),
     stop: async () => {
@@ -107,12 +110,15 @@ export function runPostgres(options: PostgresOptions, print: Print): Run {
     tail.take(line);
     print(line);
   };
+  let reason: StackError | null = null;
   const started = startPostgres({ ...options, onLog, cancel: cancel.signal }).catch((error: unknown) => {
-    const known = error instanceof StackError;
-    // The message says what its log lines, printed already, mean. What is no StackError is a bug: then where it came from.
-    const words = known ? error.message : String(error instanceof Error ? error.stack : error);
-    tail.replace(words.split('\n'));
-    return known ? COULD_NOT_START : 1;
+    if (error instanceof StackError) {
+      reason = error;
+      return COULD_NOT_START;
+    }
+    // A cancelled start; or a bug, and then it matters where.
+    if (!cancel.signal.aborted) onLog(String(error instanceof Error ? error.stack : error));
+    return 1;
   });
   return {
     ready: started.then((server) => typeof server === 'object'),
@@ -121,6 +127,7 @@ export function runPostgres(options: PostgresOptions, print: Print): Run {
       signal: null,
     })),
     tail: () => tail.lines(),
+    reason: () => reason,
     status: () => '',
     stop: async () => {
       cancel.abort();
@@ -136,7 +143,6 @@ export function runPostgres(options: PostgresOptions, print: Print): Run {
 
 interface Tail {
   take(line: string): void;
-  replace(lines: readonly string[]): void;
   lines(): readonly string[];
 }
 
@@ -144,7 +150,6 @@ function keepTail(): Tail {
   let kept: readonly string[] = [];
   return {
     take: (line) => (kept = [...kept, line].slice(-TAIL_LINES)),
-    replace: (lines) => (kept = lines),
     lines: () => kept,
   };
 }

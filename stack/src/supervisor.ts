@@ -11,7 +11,7 @@ export interface Supervised {
   readonly name: string;
   /** Resolves when it serves for the first time. Never rejects; stays pending when it never does. */
   readonly ready: Promise<void>;
-  /** Resolves when it is given up, with a StackError STACK_SERVICE_FAILED that holds its last lines. */
+  /** Resolves when it is given up, with its own reason, or a STACK_SERVICE_FAILED that holds its last lines. */
   readonly gaveUp: Promise<StackError>;
   /** What it says of itself while it does not serve yet. */
   status(): string;
@@ -50,7 +50,7 @@ export function supervise({ name, start, phase, print }: Supervision): Supervise
       const end = await run.ended;
       if (stopping) return;
       const next = afterExit(failures, { ...end, servedMs: watch.servedMs() }, phase());
-      if (next.kind === 'give-up') return giveUp(failure(name, end, next, run.tail()));
+      if (next.kind === 'give-up') return giveUp(run.reason() ?? failure(name, end, next, run.tail()));
       failures = next.failures;
       print(`${name} ended (${exitWords(end)}), end ${failures} in a row; next try in ${next.afterMs / 1000} s`);
       await new Promise<void>((resolve) => {

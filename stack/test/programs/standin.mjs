@@ -27,6 +27,9 @@ const { values } = parseArgs({
   },
 });
 
+// A stack that was killed reads no more; what is to be seen then is what the signals do.
+process.stdout.on('error', () => undefined);
+
 if (values.refuse) {
   process.stderr.write('the flux of the standin is missing: plug it in\n');
   process.exit(2);
