@@ -59,7 +59,7 @@ export async function bringUp(stack: Stack, around: Surroundings): Promise<strin
     stack.start(service.name, () => runService(service, around.printOf(service.name)), limitMs);
 
   await start(all.legacy, LEGACY_LIMIT_MS);
-  if (config.databaseUrls.legacy === null) await publishTables(urlOf(server, 'postgres', secrets, 'legacy'), print);
+  if (config.databaseUrls.legacy === null) await publish(urlOf(server, 'postgres', secrets, 'legacy'), PUBLICATION);
   await start(all.cdc, CDC_LIMIT_MS);
   await start(all.orders, ORDERS_LIMIT_MS);
   await start(all.gateway, GATEWAY_LIMIT_MS);
@@ -82,14 +82,6 @@ async function startDatabase(stack: Stack, around: Surroundings, { secrets, serv
   await stack.start('postgres', () => runPostgres(options, printOf('postgres')), POSTGRES_LIMIT_MS);
   const owners = ownersIn(config.databaseUrls);
   await provision(urlOf(server, 'postgres', secrets, 'postgres'), secrets, owners);
-}
-
-async function publishTables(url: string, print: Print): Promise<void> {
-  const { left } = await publish(url, PUBLICATION);
-  for (const table of left)
-    print(
-      `${table} has no replica identity and is not published (ALTER TABLE ${table} REPLICA IDENTITY FULL, then start again)`,
-    );
 }
 
 function chooseUrls(given: DatabaseUrls, secrets: Secrets, server: string): Urls {

@@ -30,35 +30,30 @@ export async function provision(serverUrl: string, secrets: Secrets, owners: rea
   });
 }
 
-/** What {@link publish} found. `published` and `left` are `schema.table` names; `left` have no replica identity. */
-export interface Publication {
-  readonly published: readonly string[];
-  readonly left: readonly string[];
-}
-
 /**
  * Publishes the tables of the monolith's schema `public` for cdc, which does not own them and so cannot. A table without a
- * replica identity is left out: once published, the monolith's own updates of it would fail. (cdc, told to follow it, says so.)
+ * replica identity is left out: once published, the monolith's own updates of it would fail. (cdc, told to follow it, refuses to start and says what to run.)
  * @param url the superuser's, of the monolith's database
  * @throws StackError STACK_DATABASE
  */
-export async function publish(url: string, publication: string): Promise<Publication> {
-  return attempt(`publish the monolith's tables`, () =>
+export async function publish(url: string, publication: string): Promise<void> {
+  await attempt(`publish the monolith's tables`, () =>
     withClient(url, async (client) => {
       const name = client.escapeIdentifier(publication);
       const { rows: known } = await client.query('SELECT 1 FROM pg_publication WHERE pubname = $1', [publication]);
-      if (known.length === 0) await client.query(`CREATE PUBLICATION ${name}`);
+      // As cdc would make it: without the option, generated columns are missing from the stream.
+      if (known.length === 0)
+        await client.query(`CREATE PUBLICATION ${name} WITH (publish_generated_columns = stored)`);
       const { rows } = await client.query<TableRow>(TABLES, [publication]);
       const fresh = rows.filter((row) => row.identified && !row.published);
       if (fresh.length > 0) {
+        // ONLY: a table that inherits from another is listed, or not, in its own right.
         const tables = fresh.map(
-          (row) => `${client.escapeIdentifier(row.schema)}.${client.escapeIdentifier(row.table)}`,
+          (row) =>
+            `${row.partitioned ? '' : 'ONLY '}${client.escapeIdentifier(row.schema)}.${client.escapeIdentifier(row.table)}`,
         );
         await client.query(`ALTER PUBLICATION ${name} ADD TABLE ${tables.join(', ')}`);
       }
-      const names = (wanted: boolean): string[] =>
-        rows.filter((row) => row.identified === wanted).map((row) => `${row.schema}.${row.table}`);
-      return { published: names(true), left: names(false) };
     }),
   );
 }
@@ -100,10 +95,11 @@ interface TableRow {
   /** Whether an update or delete can name its old row: by a primary key, an index chosen for it, or the whole row. */
   readonly identified: boolean;
   readonly published: boolean;
+  readonly partitioned: boolean;
 }
 
 const TABLES = `
-  SELECT n.nspname AS schema, c.relname AS table,
+  SELECT n.nspname AS schema, c.relname AS table, c.relkind = 'p' AS partitioned,
          CASE c.relreplident
            WHEN 'f' THEN true
            WHEN 'd' THEN EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary)

@@ -115,25 +115,23 @@ test('it may all be done again, and a changed password then counts', async () =>
   expect(await ask('legacy', 'legacy', 'SELECT id FROM orders')).toEqual([{ id: 1 }]);
 });
 
-test('tables are published once each, and one without a replica identity is left out and named', async () => {
+test('tables are published once each, and one without a replica identity is left out', async () => {
   const superuser = urlOf(server.url, 'postgres', secrets, 'legacy');
-  await ask(
-    'legacy',
-    'legacy',
-    'CREATE TABLE bare (a int); CREATE TABLE whole (a int); ALTER TABLE whole REPLICA IDENTITY FULL',
-  );
-  const expected = { published: ['public.orders', 'public.whole'], left: ['public.bare'] };
-  expect(await publish(superuser, 'A "pub"')).toEqual(expected);
-  expect(await publish(superuser, 'A "pub"')).toEqual(expected);
+  const published = (): Promise<readonly unknown[]> =>
+    ask(
+      'legacy',
+      'legacy',
+      `SELECT tablename::text AS name FROM pg_publication_tables WHERE pubname = 'A "pub"' ORDER BY 1`,
+    );
+  await ask('legacy', 'legacy', 'CREATE TABLE bare (a int); CREATE TABLE whole (a int)');
+  await ask('legacy', 'legacy', 'ALTER TABLE whole REPLICA IDENTITY FULL');
+  await publish(superuser, 'A "pub"');
+  await publish(superuser, 'A "pub"');
+  expect(await published()).toEqual([{ name: 'orders' }, { name: 'whole' }]);
   await ask('legacy', 'legacy', 'INSERT INTO bare VALUES (1); UPDATE bare SET a = 2'); // Refused by Postgres if it were published.
-  const rows = await ask(
-    'legacy',
-    'legacy',
-    `SELECT tablename::text AS name FROM pg_publication_tables WHERE pubname = 'A "pub"' ORDER BY 1`,
-  );
-  expect(rows).toEqual([{ name: 'orders' }, { name: 'whole' }]);
   await ask('legacy', 'legacy', 'ALTER TABLE bare REPLICA IDENTITY FULL');
-  expect((await publish(superuser, 'A "pub"')).left).toEqual([]);
+  await publish(superuser, 'A "pub"');
+  expect(await published()).toEqual([{ name: 'bare' }, { name: 'orders' }, { name: 'whole' }]);
 });
 
 describe('a server given by URL', () => {
