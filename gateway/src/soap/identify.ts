@@ -1,0 +1,368 @@
+/**
+ * Says which SOAP operation a request calls, by its body, before a byte of it is sent anywhere; and goes on watching the rest
+ * of a long one. The bytes that came are kept as they came: what goes on is byte for byte what was received.
+ *
+ * Never throws. Every path ends in `operation`, `unclassified` (no SOAP message, or one that names no operation), `refused` or
+ * `departed`.
+ */
+import type { Readable } from 'node:stream';
+import { LIMITS, type Limits } from '../core/soap/limits.ts';
+import { actionsOf, isSoap, parseAction, parseMedia, versionOf, type Media } from '../core/soap/media.ts';
+import { refuse, type FaultCode, type Refusal, type SoapCode, type Version } from '../core/soap/refusal.ts';
+import type { EmptyBody, Found } from '../core/soap/scan.ts';
+import { clark } from '../core/soap/scope.ts';
+import { classify, type Operation, type Service } from '../core/soap/service.ts';
+import { codingOf } from './inflate.ts';
+import { Message, type Objection } from './message.ts';
+import { Reader } from './reader.ts';
+
+export interface Input {
+  readonly method: string;
+  /** Names and values in turn, as `IncomingMessage.rawHeaders`. */
+  readonly rawHeaders: readonly string[];
+  /** The body, unread. It is paused when `identify` returns, and may be read on by anybody. */
+  readonly body: Readable;
+}
+
+export interface IdentifyOptions {
+  /** `whole`: to the end of the message. `operation`: no further than its operation. */
+  readonly check: 'whole' | 'operation';
+  /** What becomes of a message whose action names another operation than its body. */
+  readonly actionMismatch: 'refuse' | 'body-wins';
+  /** What becomes of a SOAP 1.2 envelope under text/xml, and the reverse. Default: refuse. */
+  readonly versionMismatch?: 'refuse' | 'allow';
+  /** For everything that is read before the answer, in milliseconds. */
+  readonly timeoutMs: number;
+  readonly limits?: Partial<Limits>;
+}
+
+/** What a refusal tells the sender, in the SOAP version of its message (1.1 where that is not known). */
+export interface Refused {
+  readonly kind: 'refused';
+  readonly version: Version;
+  readonly status: number;
+  readonly because: SoapCode;
+  readonly faultcode: FaultCode;
+  readonly reason: string;
+}
+
+export type Verdict = 'ok' | Refused;
+
+/** A message that may go on. */
+export interface Passage {
+  /** What has been read, in order. With `complete`, the whole body. */
+  readonly held: readonly Buffer[];
+  readonly complete: boolean;
+  /** To be asked for each chunk behind `held` before it is sent on; one at a time, in order. */
+  watch(chunk: Buffer): Verdict | Promise<Verdict>;
+  /** To be asked at the end of the body, before its last byte is sent on. */
+  finish(): Verdict | Promise<Verdict>;
+}
+
+export interface IdentifiedOperation extends Passage {
+  readonly kind: 'operation';
+  readonly version: Version;
+  /** The first child of the body; for an empty body, the input element of its operation. */
+  readonly namespace: string;
+  readonly name: string;
+  /**
+   * What of the service it calls: none (an unknown operation), one, or several that share their input element when no action
+   * says which (the service was accepted only because they go to the same place).
+   */
+  readonly operations: readonly Operation[];
+  /** The first action that came with it, whatever it says; null: none, or empty. */
+  readonly action: string | null;
+}
+
+export interface Unclassified extends Passage {
+  readonly kind: 'unclassified';
+  /** What its sender is told if it is refused. */
+  readonly refused: Refused;
+}
+
+export type Identified =
+  | IdentifiedOperation
+  | Unclassified
+  | Refused
+  /** The sender has left; there is nobody to answer. */
+  | { readonly kind: 'departed' };
+
+// Raw bytes for one character of the head: three in UTF-8, two in UTF-16, and room for MIME and compression's own.
+const RAW_BYTES_PER_CHARACTER = 4;
+
+/**
+ * @param service what is known of the operations; `bareService([])` where nothing is
+ */
+export async function identify(input: Input, service: Service, options: IdentifyOptions): Promise<Identified> {
+  const limits = { ...LIMITS, ...options.limits };
+  const head = readHead(input.rawHeaders, limits);
+  const fallback = versionOf(head.media) ?? '1.1';
+  if (head.refusal !== null) return refused(head.refusal, fallback);
+  const coding = codingOf(head.encoding);
+  if (coding === 'unknown') {
+    return refused(refuse('GW_SOAP_ENCODING', `The Content-Encoding ${head.encoding ?? ''} is not accepted`), fallback);
+  }
+  const isOperation = (namespace: string, name: string): boolean => service.byInput.has(clark(namespace, name));
+  const message = Message.open({ limits, media: head.media, coding, check: options.check, isOperation });
+  if (!(message instanceof Message)) return refused(message, fallback);
+  if (input.method !== 'POST') {
+    return pass(
+      { message, fallback, held: [], complete: false },
+      refuse('GW_SOAP_METHOD', 'A SOAP message is sent by POST'),
+    );
+  }
+  const reader = new Reader(input.body, options.timeoutMs);
+  try {
+    const outcome = await read(reader, message, { check: options.check, limits });
+    if (outcome.kind === 'gone') return { kind: 'departed' };
+    return judge({ ...outcome, message, fallback, actions: head.actions, media: head.media }, service, options);
+  } finally {
+    reader.release();
+  }
+}
+
+interface Head {
+  readonly media: Media | null;
+  readonly encoding: string | null;
+  /** From SOAPAction and Content-Type. */
+  readonly actions: readonly string[];
+  readonly refusal: Refusal | null;
+}
+
+function readHead(rawHeaders: readonly string[], limits: Limits): Head {
+  const fields = new Map<string, string>();
+  let twice: string | null = null;
+  for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at]?.toLowerCase() ?? '';
+    if (!READ.has(name)) continue;
+    if (fields.has(name)) twice ??= name;
+    fields.set(name, rawHeaders[at + 1] ?? '');
+  }
+  const media = parseMedia(fields.get('content-type') ?? '');
+  const action = parseAction(fields.get('soapaction') ?? '');
+  const actions = [...(action.kind === 'action' ? [action.action] : []), ...actionsOf(media)];
+  const head = { media, encoding: fields.get('content-encoding') ?? null, actions };
+  const bytes = Number(fields.get('content-length') ?? '0');
+  if (twice !== null) return { ...head, refusal: refuse('GW_SOAP_HEADERS', `The header ${twice} came twice`) };
+  if (action.kind === 'several') {
+    return {
+      ...head,
+      refusal: refuse('GW_SOAP_HEADERS', 'The header soapaction has several values, or a quote without its other half'),
+    };
+  }
+  if (media !== null && media.twice !== null) {
+    return { ...head, refusal: refuse('GW_SOAP_HEADERS', `The Content-Type has the parameter ${media.twice} twice`) };
+  }
+  if (bytes > limits.bodyBytes) {
+    return { ...head, refusal: refuse('GW_SOAP_TOO_LARGE', `The body is larger than ${limits.bodyBytes} bytes`) };
+  }
+  return { ...head, refusal: null };
+}
+
+const READ: ReadonlySet<string> = new Set(['content-type', 'content-encoding', 'content-length', 'soapaction']);
+
+interface Gathered {
+  readonly kind: 'read';
+  readonly held: readonly Buffer[];
+  readonly complete: boolean;
+  readonly objection: Objection;
+}
+
+/** Reads until the message is complete, or is known and too long to be held, or is refused. */
+async function read(
+  reader: Reader,
+  message: Message,
+  { check, limits }: { check: 'whole' | 'operation'; limits: Limits },
+): Promise<Gathered | { readonly kind: 'gone' }> {
+  const held: Buffer[] = [];
+  let bytes = 0;
+  for (;;) {
+    const next = await reader.next();
+    switch (next.kind) {
+      case 'gone':
+        message.close();
+        return { kind: 'gone' };
+      case 'slow':
+        return {
+          kind: 'read',
+          held,
+          complete: false,
+          objection: refuse('GW_SOAP_SLOW', 'The message did not arrive in time'),
+        };
+      case 'end':
+        return { kind: 'read', held, complete: true, objection: await message.end() };
+      case 'chunk': {
+        held.push(next.chunk);
+        bytes += next.chunk.length;
+        const pushed = message.push(next.chunk);
+        const objection = pushed instanceof Promise ? await pushed : pushed;
+        if (objection !== null) return { kind: 'read', held, complete: false, objection };
+        const known = message.known !== null;
+        if (known && (check === 'operation' || bytes > limits.wholeBytes)) {
+          return { kind: 'read', held, complete: false, objection: null };
+        }
+        if (!known && bytes > limits.headCharacters * RAW_BYTES_PER_CHARACTER) {
+          const reason = `No operation within the first ${bytes} bytes`;
+          return { kind: 'read', held, complete: false, objection: refuse('GW_SOAP_HEAD_TOO_LARGE', reason) };
+        }
+        break;
+      }
+      default:
+        next satisfies never;
+    }
+  }
+}
+
+interface Subject {
+  readonly message: Message;
+  /** The version that the Content-Type announces, or 1.1. */
+  readonly fallback: Version;
+}
+
+interface Reading extends Subject {
+  readonly held: readonly Buffer[];
+  readonly complete: boolean;
+}
+
+interface Judged extends Reading {
+  readonly objection: Objection;
+  readonly actions: readonly string[];
+  readonly media: Media | null;
+}
+
+/**
+ * What the message is. A contradiction between its head and its operation comes before whatever is wrong further on, so that
+ * the answer does not depend on how much arrived at once.
+ */
+function judge(reading: Judged, service: Service, options: IdentifyOptions): Identified {
+  const { message, objection, media } = reading;
+  const { known } = message;
+  if (known === null) {
+    // A body that ends without an operation has been objected to.
+    const refusal = objection ?? refuse('GW_SOAP_MALFORMED', 'The message ends too early');
+    const noSoap = !isSoap(media) && message.version === null;
+    if (refusal.because === 'GW_SOAP_NOT_AN_ENVELOPE') return pass(reading, refusal);
+    if (noSoap && (refusal.because === 'GW_SOAP_MALFORMED' || refusal.because === 'GW_SOAP_CHARSET')) {
+      const type = media?.type ?? 'none';
+      return pass(reading, refuse('GW_SOAP_MEDIA_TYPE', `A SOAP envelope is expected; the Content-Type is ${type}`));
+    }
+    return stop(reading, refusal);
+  }
+  const announced = versionOf(message.rootMedia) ?? versionOf(media);
+  if (announced !== null && announced !== known.version && options.versionMismatch !== 'allow') {
+    const reason = `A SOAP ${known.version} envelope came under the media type of SOAP ${announced}`;
+    return stop(reading, refuse('GW_SOAP_VERSION', reason));
+  }
+  const operation = operationOf(reading, known, { service, options });
+  if (operation.kind === 'refused') return stop(reading, operation.refusal);
+  if (objection !== null) return stop(reading, objection);
+  return operation.kind === 'operation'
+    ? { ...operation.operation, ...passage(reading) }
+    : pass(reading, operation.refusal);
+}
+
+type Outcome =
+  | { readonly kind: 'operation'; readonly operation: Omit<IdentifiedOperation, keyof Passage> }
+  | { readonly kind: 'unclassified' | 'refused'; readonly refusal: Refusal };
+
+function operationOf(
+  reading: Judged,
+  known: Found | EmptyBody,
+  { service, options }: { service: Service; options: IdentifyOptions },
+): Outcome {
+  const all = [...reading.actions, ...actionsOf(reading.message.rootMedia), ...known.addressing];
+  const actions = [...new Set(all.map((action) => action.trim()).filter((action) => action !== ''))];
+  const element = known.kind === 'found' ? { namespace: known.namespace, local: known.name } : null;
+  const seen = classify(service, element, actions);
+  const found =
+    seen.kind !== 'mismatch' ? seen : options.actionMismatch === 'refuse' ? seen : classify(service, element, []);
+  switch (found.kind) {
+    case 'mismatch': {
+      const named = found.named.map(({ name }) => name).join(', ');
+      const body = element === null ? 'is empty' : `calls ${clark(element.namespace, element.local)}`;
+      return { kind: 'refused', refusal: refuse('GW_SOAP_ACTION', `The action names ${named}, but the body ${body}`) };
+    }
+    case 'undecided':
+      return {
+        kind: 'unclassified',
+        refusal: refuse('GW_SOAP_EMPTY_BODY', 'The Body is empty, and no action says which operation it stands for'),
+      };
+    case 'unknown':
+    case 'known': {
+      const operations = found.kind === 'known' ? found.operations : [];
+      const { namespace, local } = element ??
+        operations[0]?.input ?? { namespace: '', local: operations[0]?.name ?? '' };
+      const { version } = known;
+      return {
+        kind: 'operation',
+        operation: { kind: 'operation', version, namespace, name: local, operations, action: actions[0] ?? null },
+      };
+    }
+    default:
+      return found satisfies never;
+  }
+}
+
+function refused(refusal: Refusal, version: Version): Refused {
+  return { kind: 'refused', version, ...refusal };
+}
+
+function stop({ message, fallback }: Subject, refusal: Refusal): Refused {
+  message.close();
+  return refused(refusal, message.version ?? fallback);
+}
+
+function pass(reading: Reading, refusal: Refusal): Unclassified {
+  reading.message.mute();
+  const version = reading.message.version ?? reading.fallback;
+  return { kind: 'unclassified', refused: refused(refusal, version), ...passage(reading) };
+}
+
+function passage({ message, fallback, held, complete }: Reading): Passage {
+  const verdict = (objection: Objection): Verdict =>
+    objection === null ? 'ok' : stop({ message, fallback }, objection);
+  const later = (objection: Objection | Promise<Objection>): Verdict | Promise<Verdict> =>
+    objection instanceof Promise ? objection.then(verdict) : verdict(objection);
+  return {
+    held,
+    complete,
+    watch: (chunk) => later(message.push(chunk)),
+    finish: () => (complete ? 'ok' : later(message.end())),
+  };
+}
+
+/** Thrown out of the middle of a body: the request that carries it must not be completed. */
+export class SoapRefused extends Error {
+  readonly refused: Refused;
+
+  constructor(reason: Refused) {
+    super(`${reason.because}: ${reason.reason}`);
+    this.name = 'SoapRefused';
+    this.refused = reason;
+  }
+}
+
+/**
+ * The body of a message that may go on: what was held, then what is still to come, each chunk watched. One chunk is always
+ * kept back, so that a request with a Content-Length is not complete before the end was checked.
+ *
+ * @throws SoapRefused when the rest turns out to be refused: whoever sends it destroys the request
+ */
+export async function* bodyOf(found: Passage, rest: Readable): AsyncGenerator<Buffer, void, undefined> {
+  const [...waiting] = found.held;
+  const last = found.complete ? undefined : waiting.pop();
+  yield* waiting;
+  if (found.complete) return;
+  let kept = last;
+  for await (const chunk of rest as AsyncIterable<Buffer>) {
+    insist(await found.watch(chunk));
+    if (kept !== undefined) yield kept;
+    kept = chunk;
+  }
+  insist(await found.finish());
+  if (kept !== undefined) yield kept;
+}
+
+function insist(verdict: Verdict): void {
+  if (verdict !== 'ok') throw new SoapRefused(verdict);
+}

@@ -1,0 +1,201 @@
+/**
+ * One SOAP message on its way from raw bytes to a verdict: Content-Encoding, then MIME, then charset, then XML, each fed by the
+ * one before as bytes arrive. It reads along; it keeps and changes nothing.
+ *
+ *   push(chunk) ─▶ inflate? ─▶ multipart? ─▶ detect + decode ─▶ scan
+ */
+import { detect, type Charset } from '../core/soap/charset.ts';
+import type { Limits } from '../core/soap/limits.ts';
+import type { Media } from '../core/soap/media.ts';
+import { isBoundary, Multipart } from '../core/soap/multipart.ts';
+import { refuse, type Refusal, type Version } from '../core/soap/refusal.ts';
+import { Scanner, type EmptyBody, type Found, type ScanOptions, type Step } from '../core/soap/scan.ts';
+import { Decoder } from './decode.ts';
+import { Inflater, type Coding } from './inflate.ts';
+
+export interface MessageOptions extends ScanOptions {
+  readonly limits: Limits;
+  readonly media: Media | null;
+  readonly coding: Coding | null;
+}
+
+/** A refusal, or null: nothing to object to so far. Compressed bytes are judged asynchronously. */
+export type Objection = Refusal | null;
+
+const NOTHING = Buffer.alloc(0);
+
+export class Message {
+  readonly #limits: Limits;
+  readonly #check: 'whole' | 'operation';
+  readonly #inflater: Inflater | null;
+  readonly #multipart: Multipart | null;
+  readonly #scanner: Scanner;
+  #scanning: boolean;
+  #bytes = 0;
+  #rootMedia: Media | null;
+  #head: Buffer = NOTHING;
+  #decoder: Decoder | null = null;
+  #known: Found | EmptyBody | null = null;
+  #refusal: Objection = null;
+
+  /** @returns a refusal when the Content-Type alone rules the message out */
+  static open(options: MessageOptions): Message | Refusal {
+    const { media } = options;
+    if (media?.type === 'multipart/related' && !isBoundary(media.parameters.get('boundary') ?? '')) {
+      return refuse('GW_SOAP_MULTIPART', 'The Content-Type multipart/related has no boundary');
+    }
+    return new Message(options);
+  }
+
+  private constructor(options: MessageOptions) {
+    const { limits, media, coding, check } = options;
+    this.#limits = limits;
+    this.#check = check;
+    this.#rootMedia = media;
+    this.#scanning = true;
+    this.#scanner = new Scanner(options);
+    // An objection to the text stops the scan, not the decompression: the message may still go on unclassified.
+    const onBytes = (bytes: Buffer): void => void this.#unpacked(bytes);
+    this.#inflater = coding === null ? null : new Inflater({ coding, limitBytes: limits.inflatedBytes, onBytes });
+    this.#multipart =
+      media?.type !== 'multipart/related'
+        ? null
+        : new Multipart({
+            boundary: media.parameters.get('boundary') ?? '',
+            start: media.parameters.get('start') ?? null,
+            headBytes: limits.headCharacters,
+            onRoot: (root) => this.#enterRoot(root),
+            onBytes: (bytes) => this.#text(buffer(bytes)),
+            onRootEnd: () => this.#endText(),
+          });
+  }
+
+  /** What was found so far. */
+  get known(): Found | EmptyBody | null {
+    return this.#known;
+  }
+
+  /** Of the envelope; null before it was seen. */
+  get version(): Version | null {
+    return this.#scanner.version;
+  }
+
+  /** The media type of the envelope: of the root part where there are parts. */
+  get rootMedia(): Media | null {
+    return this.#rootMedia;
+  }
+
+  /** From here on only size and Content-Encoding are looked at: it is no SOAP message, but may go on all the same. */
+  mute(): void {
+    this.#scanning = false;
+    this.#refusal = null;
+  }
+
+  /** Takes the next bytes as they came. The first refusal is repeated for ever. */
+  push(chunk: Buffer): Objection | Promise<Objection> {
+    if (this.#refusal !== null) return this.#refusal;
+    this.#bytes += chunk.length;
+    const { bodyBytes } = this.#limits;
+    if (this.#bytes > bodyBytes) {
+      return this.#keep(refuse('GW_SOAP_TOO_LARGE', `The body is larger than ${bodyBytes} bytes`));
+    }
+    if (this.#done) return null;
+    if (this.#inflater !== null) return this.#inflater.write(chunk).then((objection) => this.#keep(objection));
+    return this.#unpacked(chunk);
+  }
+
+  /** The body is over. */
+  end(): Objection | Promise<Objection> {
+    if (this.#refusal !== null) return this.#refusal;
+    if (this.#done) return null;
+    if (this.#inflater === null) return this.#endUnpacked();
+    return this.#inflater.end().then((objection) => this.#keep(objection) ?? this.#endUnpacked());
+  }
+
+  /** Frees what is held for a message that is not read to its end. */
+  close(): void {
+    this.#inflater?.close();
+  }
+
+  /** With `check: operation`, nothing matters once the operation is known. */
+  get #done(): boolean {
+    return this.#check === 'operation' && this.#known?.kind === 'found';
+  }
+
+  #keep(objection: Objection): Objection {
+    this.#refusal ??= objection;
+    return this.#refusal;
+  }
+
+  #unpacked(bytes: Buffer): Objection {
+    if (!this.#scanning || this.#done || this.#refusal !== null) return this.#refusal;
+    return this.#keep(this.#multipart === null ? this.#text(bytes) : this.#multipart.push(bytes));
+  }
+
+  #endUnpacked(): Objection {
+    if (!this.#scanning || this.#done) return null;
+    return this.#keep(this.#multipart === null ? this.#endText() : this.#multipart.end());
+  }
+
+  #enterRoot(media: Media | null): Objection {
+    this.#rootMedia = media;
+    const twice = media?.twice ?? null;
+    return twice === null ? null : refuse('GW_SOAP_HEADERS', `The root part's Content-Type has ${twice} twice`);
+  }
+
+  #text(bytes: Buffer): Objection {
+    if (this.#decoder !== null) return this.#decode(this.#decoder, bytes);
+    this.#head = this.#head.length === 0 ? bytes : Buffer.concat([this.#head, bytes]);
+    return this.#detect(false);
+  }
+
+  #detect(ended: boolean): Objection {
+    const declared = this.#rootMedia?.parameters.get('charset')?.trim() ?? '';
+    const found = detect(this.#head, declared === '' ? null : declared, ended);
+    if (found.kind === 'more') return null;
+    if (found.kind === 'refused') return refuse('GW_SOAP_CHARSET', found.reason);
+    this.#decoder = new Decoder(found.charset);
+    const head = this.#head;
+    this.#head = NOTHING;
+    return this.#decode(this.#decoder, head, found.charset);
+  }
+
+  #decode(decoder: Decoder, bytes: Buffer, charset?: Charset): Objection {
+    const text = decoder.write(bytes);
+    if (text !== null) return this.#see(this.#scanner.write(text));
+    return refuse(
+      'GW_SOAP_CHARSET',
+      `The message has bytes that are not in its charset${charset === undefined ? '' : ` ${charset}`}`,
+    );
+  }
+
+  #endText(): Objection {
+    if (this.#decoder === null) {
+      const objection = this.#detect(true);
+      if (objection !== null) return objection;
+    }
+    if (this.#decoder?.end() === false) return refuse('GW_SOAP_CHARSET', 'The message ends within a character');
+    return this.#see(this.#scanner.end());
+  }
+
+  #see(step: Step): Objection {
+    switch (step.kind) {
+      case 'more':
+        return null;
+      case 'found':
+      case 'empty-body':
+        this.#known = step;
+        return null;
+      case 'refused':
+        this.#known ??= step.known;
+        return step.refusal;
+      default:
+        return step satisfies never;
+    }
+  }
+}
+
+/** The same bytes as a Buffer, not copied. */
+function buffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}

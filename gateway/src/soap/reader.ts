@@ -1,0 +1,51 @@
+/**
+ * Reads a request's body chunk by chunk without taking the stream over: nothing is ever put back (an `unshift` into an
+ * IncomingMessage that is about to end loses its end), and once released the stream can be read on by anybody.
+ */
+import type { Readable } from 'node:stream';
+
+export type Read =
+  | { readonly kind: 'chunk'; readonly chunk: Buffer }
+  | { readonly kind: 'end' }
+  /** The sender left, or the stream broke. */
+  | { readonly kind: 'gone' }
+  | { readonly kind: 'slow' };
+
+export class Reader {
+  readonly #stream: Readable;
+  readonly #timer: NodeJS.Timeout;
+  readonly #wake = (): void => this.#resume();
+  #resume: () => void = () => undefined;
+  #late = false;
+
+  /** @param timeoutMs for everything that is read through this reader, in milliseconds */
+  constructor(stream: Readable, timeoutMs: number) {
+    this.#stream = stream;
+    this.#timer = setTimeout(() => {
+      this.#late = true;
+      this.#resume();
+    }, timeoutMs);
+    for (const event of ['readable', 'end', 'close', 'error']) stream.on(event, this.#wake);
+  }
+
+  async next(): Promise<Read> {
+    const stream = this.#stream;
+    for (;;) {
+      const chunk: unknown = stream.read();
+      // A body without setEncoding() gives nothing but buffers.
+      if (Buffer.isBuffer(chunk)) return { kind: 'chunk', chunk };
+      if (stream.readableEnded) return { kind: 'end' };
+      if (stream.destroyed || stream.errored !== null) return { kind: 'gone' };
+      if (this.#late) return { kind: 'slow' };
+      await new Promise<void>((resolve) => {
+        this.#resume = resolve;
+      });
+    }
+  }
+
+  /** Lets go of the stream. What has not been read stays in it. */
+  release(): void {
+    clearTimeout(this.#timer);
+    for (const event of ['readable', 'end', 'close', 'error']) this.#stream.off(event, this.#wake);
+  }
+}
