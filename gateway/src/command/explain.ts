@@ -1,0 +1,79 @@
+/** `banyan explain METHOD PATH`: which route, which side, and why, by the file and with every breaker closed. */
+import { createReadStream } from 'node:fs';
+import { explainRest, explainSoap, sentence, type Explanation } from '../explain.ts';
+import { GatewayError } from '../error.ts';
+import { loadRouting } from '../routing.ts';
+import { operationOf, servicesOf } from '../soap.ts';
+import type { Table } from '../core/table.ts';
+import { complain } from './check.ts';
+import type { Command } from './command.ts';
+import { readFlags, routingFile } from './flags.ts';
+
+const USAGE = 'banyan explain METHOD PATH [-H "Name: value" …] [--soap FILE] [--routing FILE] [--json]';
+const CALM = { open: () => false };
+
+export const explain: Command = async (args, terminal) => {
+  const options = {
+    routing: { type: 'string' },
+    json: { type: 'boolean' },
+    header: { type: 'string', short: 'H', multiple: true },
+    soap: { type: 'string' },
+  } as const;
+  const flags = readFlags(args, { options, count: [2, 2], usage: USAGE }, terminal);
+  if (flags === null) return 2;
+  const [method = 'GET', target = '/'] = flags.words;
+  const headers = headersOf(flags.list('header'));
+  if (!target.startsWith('/') || headers === null) {
+    terminal.err(headers === null ? '-H takes "Name: value"' : `"${target}": a path starts with "/"`);
+    return 2;
+  }
+  const file = routingFile(flags, terminal);
+  const loaded = await loadRouting(file, terminal.env);
+  if (loaded.kind === 'rejected') {
+    complain(file, loaded.problems, terminal);
+    return 2;
+  }
+  const message = flags.text('soap');
+  const explanation =
+    message === undefined
+      ? explainRest(loaded.table, method.toUpperCase(), target, CALM)
+      : await soap(loaded.table, target, { message, headers });
+  if (flags.on('json')) terminal.out(JSON.stringify({ ...explanation, sentence: sentence(explanation) }));
+  else for (const line of lines(explanation)) terminal.out(line);
+  return 0;
+};
+
+async function soap(
+  table: Table,
+  path: string,
+  asked: { message: string; headers: readonly string[] },
+): Promise<Explanation> {
+  const service = (await servicesOf(table)).get(path);
+  if (service === undefined)
+    throw new GatewayError('GW_BAD_REQUEST', `${path} is not the path of a SOAP service in the file`);
+  const found = await operationOf(service, asked.headers, createReadStream(asked.message));
+  return explainSoap(table, path, found, CALM);
+}
+
+function headersOf(lines: readonly string[]): string[] | null {
+  const fields: string[] = [];
+  for (const line of lines) {
+    const [, name, value] = /^([^\s:]+):\s*(.*)$/.exec(line) ?? [];
+    if (name === undefined || value === undefined) return null;
+    fields.push(name, value);
+  }
+  return fields;
+}
+
+function lines(explanation: Explanation): string[] {
+  const { route, match, stage, operation, params } = explanation;
+  const given = Object.entries(params).map(([name, value]) => `${name}=${value}`);
+  return [
+    `route     ${route}${match === null ? ' (no route names this request)' : ''}`,
+    ...(match === null ? [] : [`match     ${match}`]),
+    ...(operation === null ? [] : [`operation ${operation}`]),
+    ...(stage === null ? [] : [`stage     ${stage}`]),
+    ...(given.length === 0 ? [] : [`params    ${given.join(' ')}`]),
+    `decision  ${sentence(explanation)}`,
+  ];
+}

@@ -1,0 +1,12 @@
+/** Plain text tables for terminals. */
+
+/** Columns padded to their widest cell, two spaces between; no trailing spaces. The first row is the head. */
+export function columns(rows: readonly (readonly string[])[]): string[] {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length)));
+  return rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
+}

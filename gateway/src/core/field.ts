@@ -1,0 +1,173 @@
+/**
+ * Which header fields cross the facade, both ways. Fields stay in flat arrays of name and value (as node and undici have them),
+ * in their order and spelling; each is looked at once.
+ */
+
+/** Flat: name, value, name, value … */
+export type Fields = readonly string[];
+
+// RFC 9110, section 7.6.1: fields of one connection. `te: trailers` and `expect` are the connection's own business as well here:
+// the facade answers 100-continue itself and does not ask for trailers.
+const HOP_BY_HOP: ReadonlySet<string> = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'expect',
+  'http2-settings',
+]);
+
+// What only the facade may say: a client's own are dropped, and the facade's are set (no proxy in front is trusted yet).
+const OURS: ReadonlySet<string> = new Set([
+  'forwarded',
+  'x-forwarded-for',
+  'x-forwarded-host',
+  'x-forwarded-proto',
+  'x-forwarded-port',
+  'x-real-ip',
+  'x-request-id',
+  'traceparent',
+]);
+const PREFIX = 'banyan-';
+
+/** What the facade itself needs to know of a request's fields. */
+export interface Seen {
+  readonly host: string | null;
+  readonly requestId: string | null;
+  readonly traceparent: string | null;
+  readonly contentLength: string | null;
+  /** Whether there is a `Transfer-Encoding`: the body's length is not known. */
+  readonly chunked: boolean;
+}
+
+/** What the facade adds on the way to an upstream. `address` is the caller's IP; `traceparent` and `requestId` are final. */
+export interface Additions {
+  readonly address: string;
+  readonly scheme: 'http' | 'https';
+  readonly requestId: string;
+  readonly traceparent: string;
+  readonly set: readonly (readonly [name: string, value: string])[];
+}
+
+/** One pass over a request's fields. The first of several is taken. Most names are told apart by their length alone. */
+export function see(fields: Fields): Seen {
+  let host: string | null = null;
+  let requestId: string | null = null;
+  let traceparent: string | null = null;
+  let contentLength: string | null = null;
+  let chunked = false;
+  for (let index = 0; index < fields.length; index += 2) {
+    const name = fields[index] ?? '';
+    const value = fields[index + 1] ?? '';
+    switch (name.length) {
+      case 4:
+        if (host === null && name.toLowerCase() === 'host') host = value;
+        break;
+      case 11:
+        if (traceparent === null && name.toLowerCase() === 'traceparent') traceparent = value;
+        break;
+      case 12:
+        if (requestId === null && name.toLowerCase() === 'x-request-id') requestId = value;
+        break;
+      case 14:
+        if (contentLength === null && name.toLowerCase() === 'content-length') contentLength = value;
+        break;
+      case 17:
+        if (name.toLowerCase() === 'transfer-encoding') chunked = true;
+        break;
+      default:
+    }
+  }
+  return { host, requestId, traceparent, contentLength, chunked };
+}
+
+/** The names listed in `Connection` fields (RFC 9110, section 7.6.1), lower case; null when there are none worth a set. */
+function listed(fields: Fields): ReadonlySet<string> | null {
+  let names: Set<string> | null = null;
+  for (let index = 0; index < fields.length; index += 2) {
+    const name = fields[index] ?? '';
+    if (name.length !== 10 || name.toLowerCase() !== 'connection') continue;
+    const value = fields[index + 1] ?? '';
+    if (value === 'keep-alive' || value === 'close' || value === 'Keep-Alive') continue;
+    names ??= new Set();
+    for (const token of value.split(',')) names.add(token.trim().toLowerCase());
+  }
+  return names;
+}
+
+// A sender cannot have its framing, its host or its credentials removed by naming them in Connection: that is a known attack.
+const PROTECTED: ReadonlySet<string> = new Set([
+  'host',
+  'content-length',
+  'content-type',
+  'content-encoding',
+  'authorization',
+  'cookie',
+]);
+
+function stays(name: string, dropped: ReadonlySet<string> | null): boolean {
+  return (
+    !HOP_BY_HOP.has(name) &&
+    !name.startsWith(PREFIX) &&
+    (dropped === null || !dropped.has(name) || PROTECTED.has(name))
+  );
+}
+
+/** A request's fields as they go to an upstream. */
+export function onward(fields: Fields, seen: Seen, additions: Additions): string[] {
+  const dropped = listed(fields);
+  const out: string[] = [];
+  for (let index = 0; index < fields.length; index += 2) {
+    const name = fields[index] ?? '';
+    const lower = name.toLowerCase();
+    if (!stays(lower, dropped) || OURS.has(lower)) continue;
+    out.push(name, fields[index + 1] ?? '');
+  }
+  out.push('x-forwarded-for', additions.address, 'x-forwarded-proto', additions.scheme);
+  if (seen.host !== null) out.push('x-forwarded-host', seen.host);
+  out.push('x-request-id', additions.requestId, 'traceparent', additions.traceparent);
+  for (const [name, value] of additions.set) override(out, name, value);
+  return out;
+}
+
+function override(out: string[], name: string, value: string): void {
+  const lower = name.toLowerCase();
+  for (let index = out.length - 2; index >= 0; index -= 2) {
+    if (out[index]?.toLowerCase() === lower) out.splice(index, 2);
+  }
+  out.push(name, value);
+}
+
+/** An answer's fields as they go back to the caller, with the facade's own appended. */
+export function homeward(fields: Fields, own: Fields): string[] {
+  const dropped = listed(fields);
+  const out: string[] = [];
+  for (let index = 0; index < fields.length; index += 2) {
+    const name = fields[index] ?? '';
+    const lower = name.toLowerCase();
+    if (!stays(lower, dropped) || lower === 'x-request-id') continue;
+    out.push(name, fields[index + 1] ?? '');
+  }
+  for (const part of own) out.push(part);
+  return out;
+}
+
+const REQUEST_ID = /^[A-Za-z0-9._~:/+=@-]{1,128}$/;
+
+/** A caller's `x-request-id` when it is safe to log and pass on, else null. */
+export function requestIdOf(seen: Seen): string | null {
+  return seen.requestId !== null && REQUEST_ID.test(seen.requestId) ? seen.requestId : null;
+}
+
+// W3C Trace Context, section 3.2: version 00 has exactly these four parts, none of the ids all zeros, version ff is invalid.
+const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
+
+/** A caller's `traceparent` when it is valid, else null: the facade then starts a trace. */
+export function traceOf(seen: Seen): string | null {
+  return seen.traceparent !== null && TRACEPARENT.test(seen.traceparent) ? seen.traceparent : null;
+}

@@ -1,0 +1,129 @@
+/**
+ * Finds the route of a REST request. The most specific path wins whatever the order of the file: segment by segment from the
+ * left, a literal beats a parameter, a parameter beats `*`; on one path a named method beats `ANY`. The lookup walks a tree of
+ * segments, so that its cost does not grow with the number of routes.
+ */
+import { decoded } from './pattern.ts';
+import type { Route, Segment } from './table.ts';
+
+interface Node {
+  readonly literals: Map<string, Node>;
+  param: Node | null;
+  /** Routes that end here, by method; `ANY` under the empty name. */
+  readonly here: Map<string, Route>;
+  /** Routes whose `*` begins here. */
+  readonly rest: Map<string, Route>;
+}
+
+/** A compiled table of REST routes; opaque. */
+export interface Matcher {
+  readonly root: Node;
+}
+
+export interface Matched {
+  readonly route: Route;
+  /** Path parameters by name, as they stand in the request: still percent-encoded. `*` is the rest of the path. */
+  readonly params: ReadonlyMap<string, string>;
+}
+
+/** Two routes that would match the same requests: the later one in the file, and the one it collides with. */
+export interface Collision {
+  readonly route: Route;
+  readonly with: Route;
+}
+
+const ANY = '';
+const node = (): Node => ({ literals: new Map(), param: null, here: new Map(), rest: new Map() });
+
+/** Builds the tree of all REST routes. Of two that collide the first is kept: `collisions` tells them. */
+export function compile(routes: readonly Route[]): Matcher {
+  const root = node();
+  for (const route of routes) insert(root, route, () => undefined);
+  return { root };
+}
+
+/** Every pair of REST routes that would match the same requests. Routes that differ only in the names of parameters do. */
+export function collisions(routes: readonly Route[]): readonly Collision[] {
+  const found: Collision[] = [];
+  const root = node();
+  for (const route of routes) insert(root, route, (other) => found.push({ route, with: other }));
+  return found;
+}
+
+function insert(root: Node, route: Route, taken: (other: Route) => void): void {
+  if (route.match.kind !== 'rest') return;
+  const { path, methods } = route.match;
+  const slots = slotOf(root, path);
+  const met = new Set<Route>();
+  for (const method of methods === 'any' ? [ANY] : methods) {
+    const other = slots.get(method);
+    if (other === undefined) slots.set(method, route);
+    else met.add(other);
+  }
+  for (const other of met) taken(other);
+}
+
+function slotOf(root: Node, path: readonly Segment[]): Map<string, Route> {
+  let at = root;
+  for (const segment of path) {
+    if (segment.kind === 'rest') return at.rest;
+    at = child(at, segment);
+  }
+  return at.here;
+}
+
+function child(parent: Node, segment: Exclude<Segment, { kind: 'rest' }>): Node {
+  if (segment.kind === 'param') return (parent.param ??= node());
+  const known = parent.literals.get(segment.text);
+  if (known !== undefined) return known;
+  const fresh = node();
+  parent.literals.set(segment.text, fresh);
+  return fresh;
+}
+
+const NONE: ReadonlyMap<string, string> = new Map();
+const MAX_SEGMENTS = 64; // As many as a pattern can have (`pattern.ts`), so a longer path ends in a `*` or matches nothing.
+
+/**
+ * @param method as it came; methods are case-sensitive (RFC 9110, section 9.1)
+ * @param path of the request, without the query, percent-encoded as it came
+ * @returns null when no route matches. A path with `.` or `..` segments, plain or encoded, matches none: what it means is the
+ * upstream's to say, so it goes to the default
+ */
+export function match(matcher: Matcher, method: string, path: string): Matched | null {
+  if (path.charCodeAt(0) !== 47) return null;
+  const raw = path.slice(1).split('/', MAX_SEGMENTS + 1);
+  const parts = path.includes('%') ? raw.map(decoded) : raw;
+  if (path.includes('.') || path.includes('%')) {
+    for (const part of parts) if (part === '.' || part === '..') return null;
+  }
+  const route = walk(matcher.root, parts, 0, method);
+  return route === null ? null : { route, params: paramsOf(route, raw, path) };
+}
+
+function walk(at: Node, parts: readonly string[], depth: number, method: string): Route | null {
+  const part = parts[depth];
+  if (part === undefined) return at.here.get(method) ?? at.here.get(ANY) ?? null;
+  const literal = at.literals.get(part);
+  const found = literal === undefined ? null : walk(literal, parts, depth + 1, method);
+  if (found !== null) return found;
+  // A parameter matches a whole segment that is not empty.
+  if (at.param !== null && part !== '') {
+    const through = walk(at.param, parts, depth + 1, method);
+    if (through !== null) return through;
+  }
+  return at.rest.get(method) ?? at.rest.get(ANY) ?? null;
+}
+
+function paramsOf(route: Route, raw: readonly string[], path: string): ReadonlyMap<string, string> {
+  if (route.match.kind !== 'rest') return NONE;
+  let params: Map<string, string> | null = null;
+  let consumed = 0;
+  for (const [index, segment] of route.match.path.entries()) {
+    const text = raw[index] ?? '';
+    if (segment.kind === 'param') (params ??= new Map()).set(segment.name, text);
+    if (segment.kind === 'rest') (params ??= new Map()).set('*', path.slice(consumed + 1));
+    consumed += text.length + 1;
+  }
+  return params ?? NONE;
+}

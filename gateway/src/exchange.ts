@@ -1,0 +1,116 @@
+/**
+ * One request on its way through the facade: what was asked, what was decided, and how it ended. Everything that answers a
+ * caller goes through here, so that each answer says who served it, and is counted and logged once.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Logger } from 'pino';
+import { requestIdOf, see, traceOf, type Fields, type Seen } from './core/field.ts';
+import type { Code } from './error.ts';
+import { codes } from './error.ts';
+import type { Generation } from './generation.ts';
+import type { Metrics, ServedBy } from './metrics.ts';
+import { newRequestId, newTrace } from './trace.ts';
+
+/** Where an exchange reports to. */
+export interface Observer {
+  readonly metrics: Metrics;
+  readonly log: Logger;
+  /** Share of requests that are logged, 0 to 1; every 5xx is. */
+  readonly sample: number;
+}
+
+export interface Outcome {
+  readonly side: ServedBy;
+  readonly because: string;
+  readonly status: number;
+  readonly code: Code | null;
+}
+
+export class Exchange {
+  readonly req: IncomingMessage;
+  readonly res: ServerResponse;
+  readonly method: string;
+  /** As it came: path and query, never normalised. */
+  readonly target: string;
+  readonly path: string;
+  readonly seen: Seen;
+  readonly requestId: string;
+  readonly traceparent: string;
+  /** The table it is decided by: the one in force when its operation and its body, where they matter, are in hand. */
+  generation: Generation;
+  /** The matched route's id, or `default`. */
+  route = 'default';
+  readonly #observer: Observer;
+  readonly #started = performance.now();
+  #ended = false;
+
+  constructor(
+    req: IncomingMessage,
+    res: ServerResponse,
+    url: string,
+    context: { generation: Generation; observer: Observer },
+  ) {
+    this.req = req;
+    this.res = res;
+    this.method = req.method ?? 'GET';
+    this.target = originForm(url);
+    const query = this.target.indexOf('?');
+    this.path = query === -1 ? this.target : this.target.slice(0, query);
+    this.seen = see(req.rawHeaders);
+    this.requestId = requestIdOf(this.seen) ?? newRequestId();
+    this.traceparent = traceOf(this.seen) ?? newTrace();
+    this.generation = context.generation;
+    this.#observer = context.observer;
+  }
+
+  /** The fields that every answer carries. */
+  own(side: ServedBy, because: string): Fields {
+    return this.generation.table.expose
+      ? [
+          'banyan-served-by',
+          side,
+          'banyan-route',
+          this.route,
+          'banyan-because',
+          because,
+          'x-request-id',
+          this.requestId,
+        ]
+      : ['x-request-id', this.requestId];
+  }
+
+  /** Counts and logs the end; only the first call does. */
+  end({ side, because, status, code }: Outcome): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    const seconds = (performance.now() - this.#started) / 1_000;
+    const { metrics, log, sample } = this.#observer;
+    metrics.request(this.route, side, because, { status, seconds });
+    if (status < 500 && sample < 1 && Math.random() >= sample) return;
+    const fields = {
+      requestId: this.requestId,
+      method: this.method,
+      path: this.path,
+      status,
+      route: this.route,
+      side,
+      because,
+      ms: Math.round(seconds * 10_000) / 10,
+    };
+    if (status >= 500) log.warn(code === null ? fields : { ...fields, code }, 'answered');
+    else log.info(fields, 'answered');
+  }
+
+  /** The status of a refusal, for `end`. */
+  static statusOf(code: Code): number {
+    return codes[code].status;
+  }
+}
+
+/** RFC 9112, section 3.2.2: a server takes the absolute form as well; what goes on is the path and the query. */
+function originForm(url: string): string {
+  if (url.startsWith('/') || url === '*') return url;
+  const path = /^[a-z][a-z0-9+.-]*:\/\/[^/?#]*(.*)$/is.exec(url)?.[1];
+  if (path === undefined) return '/';
+  return path.startsWith('/') ? path : `/${path}`;
+}

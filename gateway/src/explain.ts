@@ -1,0 +1,92 @@
+/**
+ * What the facade would do with a request, in words and as data: the same match and the same `decide` that the request itself
+ * would meet. Shared by `banyan explain` and the admin API.
+ */
+import { decide, type Decision, type Facts } from './core/decide.ts';
+import { compile, match } from './core/match.ts';
+import { formatMatch } from './core/pattern.ts';
+import { formatStage } from './core/stage.ts';
+import type { Route, Table } from './core/table.ts';
+
+export interface Explanation {
+  readonly method: string;
+  readonly path: string;
+  readonly operation: string | null;
+  readonly route: string;
+  readonly match: string | null;
+  readonly stage: string | null;
+  readonly params: Readonly<Record<string, string>>;
+  readonly decision: Decision;
+}
+
+/** @param target path and query of a REST request */
+export function explainRest(table: Table, method: string, target: string, facts: Facts): Explanation {
+  const [path = '/'] = target.split('?', 1);
+  const matched = match(compile(table.routes), method, path);
+  return explained(
+    table,
+    { method, path, operation: null },
+    { route: matched?.route ?? null, params: matched?.params ?? new Map() },
+    facts,
+  );
+}
+
+/** @param operation `{namespace}name` of the SOAP body's child */
+export function explainSoap(
+  table: Table,
+  path: string,
+  operation: { key: string; route: Route | null },
+  facts: Facts,
+): Explanation {
+  return explained(
+    table,
+    { method: 'POST', path, operation: operation.key },
+    { route: operation.route, params: new Map() },
+    facts,
+  );
+}
+
+function explained(
+  table: Table,
+  asked: Pick<Explanation, 'method' | 'path' | 'operation'>,
+  found: { route: Route | null; params: ReadonlyMap<string, string> },
+  facts: Facts,
+): Explanation {
+  const { route, params } = found;
+  return {
+    ...asked,
+    route: route?.id ?? 'default',
+    match: route === null ? null : formatMatch(route.match),
+    stage: route === null ? null : formatStage(route.stage),
+    params: Object.fromEntries(params),
+    decision: decide(table, route, facts),
+  };
+}
+
+/** The decision in a sentence. */
+export function sentence({ decision }: Explanation): string {
+  if (decision.kind === 'refuse') return `nobody answers: ${decision.reason} (${decision.because})`;
+  const spare = decision.fallback === null ? '' : `; if that cannot be reached, ${decision.fallback.upstream}`;
+  return `${decision.side} answers (upstream ${decision.upstream}), because: ${decision.because}${spare}`;
+}
+
+/** One row of `banyan routes` and `GET /api/routes`. */
+export interface RouteRow {
+  readonly id: string;
+  readonly match: string;
+  readonly stage: string;
+  readonly effect: 'read' | 'write';
+  readonly new: string | null;
+  readonly line: number;
+}
+
+export function rowsOf(table: Table): readonly RouteRow[] {
+  return table.routes.map(({ id, match: pattern, stage, effect, successor, line }) => ({
+    id,
+    match: formatMatch(pattern),
+    stage: formatStage(stage),
+    effect,
+    new: successor?.upstream ?? null,
+    line,
+  }));
+}

@@ -1,0 +1,208 @@
+/**
+ * The direct forwarder: one request to one server through undici's dispatch, the answer straight into the caller's response.
+ * Bodies stream both ways with back-pressure; nothing is parsed, decoded or kept. A small request body is collected first,
+ * because sending it as one buffer costs half of streaming it (docs/adr/0005).
+ *
+ * Promises: a request is sent at most once to a server; to the fallback only when no byte of the answer has come, the request
+ * is a read, and its body can be sent again. A caller who leaves frees the server at once. What goes wrong before the answer's
+ * head becomes a GatewayError; what goes wrong later cuts the caller's connection, so that a cut answer looks cut.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Readable } from 'node:stream';
+import { errors, type Dispatcher } from 'undici';
+import { homeward, type Fields } from './core/field.ts';
+import { GatewayError } from './error.ts';
+import type { Outcome, Settle } from './breaker.ts';
+import type { Server } from './upstream.ts';
+
+/** What of the body is in hand: all of it, or a stream of what came and is still to come. */
+export type Body =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'whole'; readonly bytes: Buffer }
+  | { readonly kind: 'stream'; readonly source: Readable };
+
+export interface Forward {
+  readonly req: IncomingMessage;
+  readonly res: ServerResponse;
+  readonly server: Server;
+  readonly method: string;
+  /** Path and query as they go out. */
+  readonly path: string;
+  readonly headers: Fields;
+  readonly body: Body;
+  /** Added to the answer's fields. */
+  readonly own: Fields;
+  /** Replaces the answer's body by another, which needs the whole of it (WSDLs); null: it streams through. */
+  readonly rewrite: ((status: number, fields: Fields, body: Buffer) => { fields: Fields; body: Buffer }) | null;
+}
+
+/** How it ended. `head` is when the answer's head came, on the clock of `performance.now()`; null when none came. */
+export type Result =
+  | { readonly kind: 'answered'; readonly status: number; readonly head: number; readonly complete: boolean }
+  | { readonly kind: 'failed'; readonly error: GatewayError }
+  /** The caller left. */
+  | { readonly kind: 'abandoned' };
+
+// A WSDL with its schemas inline is some hundred KiB; a document to be rewritten is held whole.
+const MAX_REWRITE_BYTES = 8 * 1024 * 1024;
+
+class CallerGone extends Error {}
+
+/** Sends the request and pipes the answer. Never throws; `done` is called exactly once. */
+export function forward(request: Forward, done: (result: Result) => void): void {
+  const { server } = request;
+  const settle = server.breaker.begin();
+  const handler = new Handler(request, settle, done);
+  server.hold();
+  server.dispatch(
+    {
+      path: request.path,
+      method: request.method as Dispatcher.HttpMethod,
+      headers: request.headers as string[],
+      body: bodyOf(request.body),
+      // A retry on a connection that the server closed meanwhile is undici's for GET and HEAD before a byte was sent.
+      headersTimeout: server.upstream.timeout.headersMs,
+      bodyTimeout: server.upstream.timeout.bodyMs,
+    },
+    handler,
+  );
+}
+
+function bodyOf(body: Body): Buffer | Readable | null {
+  if (body.kind === 'none') return null;
+  return body.kind === 'whole' ? body.bytes : body.source;
+}
+
+/**
+ * Undici's old-style handler, with raw header arrays: 1.5 to 1.8 times the throughput of every other way through it.
+ */
+class Handler implements Dispatcher.DispatchHandler {
+  readonly #request: Forward;
+  readonly #settle: Settle;
+  readonly #done: (result: Result) => void;
+  #abort: ((error: Error) => void) | null = null;
+  #gone = false;
+  #ended = false;
+  #status = 0;
+  #head = 0;
+  #held: Buffer[] | null = null;
+  #heldBytes = 0;
+  #fields: Fields = [];
+  #resume: () => void = () => undefined;
+
+  constructor(request: Forward, settle: Settle, done: (result: Result) => void) {
+    this.#request = request;
+    this.#settle = settle;
+    this.#done = done;
+    request.res.once('close', this.#onClose);
+  }
+
+  /** The caller's connection has closed; before the answer was whole, the caller has left. */
+  readonly #onClose = (): void => {
+    if (this.#ended) return;
+    this.#gone = true;
+    this.#abort?.(new CallerGone('the caller has left'));
+  };
+
+  onConnect(abort: (error?: Error) => void): void {
+    this.#abort = abort;
+    if (this.#gone) abort(new CallerGone('the caller has left'));
+  }
+
+  onHeaders(status: number, raw: Buffer[], resume: () => void, statusText: string): boolean {
+    if (status < 200) return true; // Interim answers are not passed on.
+    this.#status = status;
+    this.#head = performance.now();
+    this.#resume = resume;
+    const { res, own, rewrite } = this.#request;
+    const fields: string[] = [];
+    for (const part of raw) fields.push(part.toString('latin1'));
+    if (rewrite !== null && this.#request.method !== 'HEAD') {
+      this.#held = [];
+      this.#fields = fields;
+      return true;
+    }
+    res.writeHead(status, statusText, homeward(fields, own));
+    return true;
+  }
+
+  onData(chunk: Buffer): boolean {
+    if (this.#held !== null) {
+      this.#heldBytes += chunk.length;
+      if (this.#heldBytes > MAX_REWRITE_BYTES)
+        this.#abort?.(new Error(`a description has at most ${MAX_REWRITE_BYTES} bytes`));
+      else this.#held.push(chunk);
+      return true;
+    }
+    const { res } = this.#request;
+    if (res.write(chunk)) return true;
+    res.once('drain', this.#resume);
+    return false;
+  }
+
+  onComplete(): void {
+    const { res, rewrite, own } = this.#request;
+    if (this.#held !== null && rewrite !== null) {
+      const { fields, body } = rewrite(this.#status, this.#fields, Buffer.concat(this.#held));
+      res.writeHead(this.#status, homeward(fields, own));
+      res.end(body);
+    } else {
+      res.end();
+    }
+    this.#end(this.#status >= 500 ? 'failure' : 'success', {
+      kind: 'answered',
+      status: this.#status,
+      head: this.#head,
+      complete: true,
+    });
+  }
+
+  onError(error: Error): void {
+    if (this.#ended) return;
+    const { req } = this.#request;
+    if (error instanceof CallerGone || this.#gone || (req.destroyed && !req.complete))
+      return this.#end('abandoned', { kind: 'abandoned' });
+    if (this.#request.res.headersSent) {
+      // A body that ends early must look cut: no final chunk, no complete length.
+      this.#request.res.destroy();
+      return this.#end('failure', { kind: 'answered', status: this.#status, head: this.#head, complete: false });
+    }
+    const failure = failureOf(error, this.#request.server.upstream.name);
+    // A request that cannot be sent says nothing about the server.
+    this.#end(failure.code === 'GW_BAD_REQUEST' ? 'abandoned' : 'failure', { kind: 'failed', error: failure });
+  }
+
+  #end(outcome: Outcome, result: Result): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#request.res.off('close', this.#onClose);
+    this.#settle(outcome);
+    this.#request.server.release();
+    this.#done(result);
+  }
+}
+
+/** What undici says, in our words: which upstream, what happened, and the code that callers can rely on. */
+function failureOf(error: Error, name: string): GatewayError {
+  if (error instanceof GatewayError) return error;
+  if (error instanceof errors.ConnectTimeoutError) {
+    return new GatewayError('GW_UPSTREAM_TIMEOUT', `Upstream ${name} did not accept a connection in time.`, {
+      cause: error,
+    });
+  }
+  if (error instanceof errors.HeadersTimeoutError || error instanceof errors.BodyTimeoutError) {
+    return new GatewayError('GW_UPSTREAM_TIMEOUT', `Upstream ${name} did not answer in time.`, { cause: error });
+  }
+  if (error instanceof errors.InvalidArgumentError || error instanceof errors.RequestContentLengthMismatchError) {
+    return new GatewayError('GW_BAD_REQUEST', 'The request cannot be forwarded as it stands.', { cause: error });
+  }
+  const code = 'code' in error ? String(error.code) : '';
+  if (
+    ['ECONNREFUSED', 'ENOTFOUND', 'EHOSTUNREACH', 'ENETUNREACH', 'EAI_AGAIN', 'ECONNRESET', 'EPIPE'].includes(code) ||
+    error instanceof AggregateError
+  ) {
+    const what = code === 'ECONNRESET' || code === 'EPIPE' ? 'closed the connection' : 'cannot be reached';
+    return new GatewayError('GW_UPSTREAM_UNREACHABLE', `Upstream ${name} ${what}.`, { cause: error });
+  }
+  return new GatewayError('GW_UPSTREAM_BROKEN', `Upstream ${name} broke off its answer.`, { cause: error });
+}

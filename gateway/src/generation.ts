@@ -1,0 +1,93 @@
+/**
+ * What the facade serves by: the routing table in force, compiled. A new file makes a new generation, swapped in with one
+ * assignment, so a request sees one table from its decision to its end.
+ */
+import { compile, type Matcher } from './core/match.ts';
+import type { Table } from './core/table.ts';
+import type { Loaded } from './routing.ts';
+import type { Problem } from './routing/document.ts';
+import { servicesOf, type Service } from './soap.ts';
+import { Fleet } from './upstream.ts';
+
+export interface Generation {
+  /** Counts accepted files from 1 since the process started. */
+  readonly number: number;
+  readonly table: Table;
+  readonly matcher: Matcher;
+  /** SOAP services by path. */
+  readonly services: ReadonlyMap<string, Service>;
+  /** Names the content: the same on every replica that has the same file. */
+  readonly hash: string;
+  readonly warnings: readonly Problem[];
+  /** Milliseconds since 1970. */
+  readonly since: number;
+}
+
+/** A file that was not accepted. */
+export interface Rejection {
+  readonly hash: string;
+  readonly problems: readonly Problem[];
+  readonly at: number;
+}
+
+export class Generations {
+  readonly fleet: Fleet = new Fleet();
+  #current: Generation;
+  #rejection: Rejection | null = null;
+  #rejected = 0;
+
+  /** @throws GatewayError GW_BAD_WSDL */
+  static async open(loaded: Extract<Loaded, { kind: 'accepted' }>, now: number): Promise<Generations> {
+    return new Generations(await generationOf(1, loaded, now));
+  }
+
+  private constructor(first: Generation) {
+    this.#current = first;
+    this.fleet.adopt(first.table);
+  }
+
+  get current(): Generation {
+    return this.#current;
+  }
+
+  /** The last file that was not accepted; null once a later one was. */
+  get rejection(): Rejection | null {
+    return this.#rejection;
+  }
+
+  /** How many files were not accepted since the process started. */
+  get rejected(): number {
+    return this.#rejected;
+  }
+
+  /** @throws GatewayError GW_BAD_WSDL; the generation in force stays */
+  async adopt(loaded: Extract<Loaded, { kind: 'accepted' }>, now: number): Promise<Generation> {
+    const next = await generationOf(this.#current.number + 1, loaded, now);
+    this.fleet.adopt(next.table);
+    this.#current = next;
+    this.#rejection = null;
+    return next;
+  }
+
+  reject(rejection: Rejection): void {
+    this.#rejection = rejection;
+    this.#rejected += 1;
+  }
+}
+
+async function generationOf(
+  number: number,
+  loaded: Extract<Loaded, { kind: 'accepted' }>,
+  now: number,
+): Promise<Generation> {
+  const { table, hash, warnings } = loaded;
+  return {
+    number,
+    table,
+    matcher: compile(table.routes),
+    services: await servicesOf(table),
+    hash,
+    warnings,
+    since: now,
+  };
+}

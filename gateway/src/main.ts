@@ -1,0 +1,70 @@
+/**
+ * The `banyan` command: finds the subcommand, runs it, exits with its code. With `command/start.ts` the only place of the
+ * gateway that touches argv, standard streams and signals.
+ */
+import { check } from './command/check.ts';
+import type { Command, Terminal } from './command/command.ts';
+import { explain } from './command/explain.ts';
+import { flip } from './command/flip.ts';
+import { parity } from './command/parity.ts';
+import { routes } from './command/routes.ts';
+import { schema } from './command/schema.ts';
+import { start } from './command/start.ts';
+import { status } from './command/status.ts';
+import { GatewayError } from './error.ts';
+
+const later =
+  (name: string): Command =>
+  (_args, terminal) => {
+    terminal.err(`banyan ${name} is not supported yet`);
+    return Promise.resolve(2);
+  };
+
+/** The connector is its own deployable: loaded only when it is asked for. */
+const cdc: Command = async (args) => {
+  const connector = await import('@banyan/cdc/command');
+  return (await connector.cdc(args)) === 0 ? 0 : 2;
+};
+
+const COMMANDS: Readonly<Record<string, readonly [what: string, command: Command]>> = {
+  start: ['run the facade', start],
+  check: ['validate routing.yaml', check],
+  routes: ['list the routes', routes],
+  explain: ['say where a request would go, and why', explain],
+  flip: ['move a route to another stage', flip],
+  status: ['ask a running facade how it is', status],
+  parity: ['compare the answers of both sides', parity],
+  cdc: ['run the change data capture connector', cdc],
+  schema: ['print the JSON Schema of routing.yaml', schema],
+  soap: ['work with SOAP services (not supported yet)', later('soap')],
+  replay: ['replay dead letters (not supported yet)', later('replay')],
+  controller: ['promote and guard routes (not supported yet)', later('controller')],
+  traffic: ['watch the traffic (not supported yet)', later('traffic')],
+};
+
+async function run(argv: readonly string[], terminal: Terminal): Promise<number> {
+  const [name = '', ...args] = argv;
+  const found = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  if (found === undefined) {
+    const asked = name === '' || name === 'help' || name === '--help' || name === '-h';
+    const say = asked && name !== '' ? terminal.out : terminal.err;
+    if (!asked) say(`banyan has no command "${name}"`);
+    say('usage: banyan COMMAND …');
+    for (const [command, [what]] of Object.entries(COMMANDS)) say(`  ${command.padEnd(11)}${what}`);
+    return asked && name !== '' ? 0 : 2;
+  }
+  try {
+    return await found[1](args, terminal);
+  } catch (error) {
+    if (!(error instanceof GatewayError)) throw error;
+    terminal.err(error.message);
+    return 2;
+  }
+}
+
+process.exitCode = await run(process.argv.slice(2), {
+  out: (line) => process.stdout.write(`${line}\n`),
+  err: (line) => process.stderr.write(`${line}\n`),
+  env: process.env,
+  interactive: process.stdout.isTTY === true,
+});

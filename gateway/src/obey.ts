@@ -1,0 +1,156 @@
+/**
+ * Carries out what `decide` said: forwards, falls back, or refuses; then reports how it ended. Match, decision and dispatch
+ * happen in one turn of the event loop, so that a flip falls between requests and never into one.
+ */
+import { decide, type Decision, type Facts, type Side } from './core/decide.ts';
+import { onward } from './core/field.ts';
+import type { Matched } from './core/match.ts';
+import { expand } from './core/pattern.ts';
+import type { Route } from './core/table.ts';
+import { codes, GatewayError } from './error.ts';
+import type { Exchange, Observer } from './exchange.ts';
+import { forward, type Body, type Forward } from './forward.ts';
+import type { Generations } from './generation.ts';
+import { sendProblem, type Refusal } from './problem.ts';
+import type { Fleet } from './upstream.ts';
+
+export interface Context {
+  readonly generations: Generations;
+  readonly observer: Observer;
+}
+
+export type Rewrite = NonNullable<Forward['rewrite']>;
+
+/** How a pipeline (REST, SOAP) differs in what it tells callers; REST's are problems. */
+export interface Manner {
+  readonly refuse?: (exchange: Exchange, refusal: Refusal, because: string) => void;
+  readonly rewrite?: Rewrite;
+}
+
+/** Decides on a request whose route is known, and obeys. */
+export function proceed(
+  exchange: Exchange,
+  context: Context,
+  matched: Matched | null,
+  rest: { body: Body } & Manner,
+): void {
+  const generation = context.generations.current;
+  exchange.generation = generation;
+  const route = matched?.route ?? null;
+  exchange.route = route?.id ?? 'default';
+  const decision = decide(generation.table, route, factsOf(context.generations.fleet));
+  if (decision.kind === 'refuse') {
+    const { code, reason: detail, retryAfterSeconds, because } = decision;
+    return (rest.refuse ?? refuse)(exchange, { code, detail, retryAfterSeconds }, because);
+  }
+  send({ exchange, context, matched, ...rest }, decision);
+}
+
+/** What `decide` may know of the moment. */
+export function factsOf(fleet: Fleet): Facts {
+  return { open: (upstream) => fleet.get(upstream)?.breaker.refusing ?? false };
+}
+
+interface Job extends Manner {
+  readonly exchange: Exchange;
+  readonly context: Context;
+  readonly matched: Matched | null;
+  readonly body: Body;
+}
+
+function send(job: Job, decision: Extract<Decision, { kind: 'forward' }>): void {
+  const { exchange, context, matched } = job;
+  const server = context.generations.fleet.get(decision.upstream);
+  const say = job.refuse ?? refuse;
+  if (server === undefined) {
+    return say(
+      exchange,
+      {
+        code: 'GW_NO_UPSTREAM',
+        detail: `Upstream ${decision.upstream} is not in the routing table.`,
+        retryAfterSeconds: null,
+      },
+      decision.because,
+    );
+  }
+  if (server.full) {
+    return say(
+      exchange,
+      {
+        code: 'GW_OVERLOADED',
+        detail: `Upstream ${decision.upstream} has as many requests waiting as it may have.`,
+        retryAfterSeconds: 1,
+      },
+      'overloaded',
+    );
+  }
+  const { side, because } = decision;
+  const own = exchange.own(side, because);
+  forward(
+    {
+      req: exchange.req,
+      res: exchange.res,
+      server,
+      method: exchange.method,
+      path: targetOf(exchange, matched, side),
+      headers: headersOf(exchange, matched?.route ?? null, side),
+      body: job.body,
+      own,
+      rewrite: job.rewrite ?? null,
+    },
+    (result) => {
+      switch (result.kind) {
+        case 'answered':
+          return exchange.end({
+            side,
+            because,
+            status: result.status,
+            code: result.complete ? null : 'GW_UPSTREAM_BROKEN',
+          });
+        case 'abandoned':
+          return exchange.end({ side, because: 'abandoned', status: 499, code: null });
+        case 'failed':
+          return fail(job, decision, result.error);
+        default:
+          return result satisfies never;
+      }
+    },
+  );
+}
+
+function fail(job: Job, decision: Extract<Decision, { kind: 'forward' }>, error: GatewayError): void {
+  const { exchange, context, body } = job;
+  const { fallback } = decision;
+  // A stream has been read by the first attempt and cannot be sent again.
+  if (fallback !== null && body.kind !== 'stream' && codes[error.code].retry) {
+    context.observer.metrics.fallback(exchange.route, fallback.because);
+    const { side, upstream, because } = fallback;
+    return send(job, { kind: 'forward', side, upstream, because, fallback: null });
+  }
+  const retryAfterSeconds = codes[error.code].status === 503 ? 1 : null;
+  (job.refuse ?? refuse)(exchange, { code: error.code, detail: error.message, retryAfterSeconds }, decision.because);
+}
+
+/** Answers a REST caller with a problem, and reports it. */
+export function refuse(exchange: Exchange, refusal: Refusal, because: string): void {
+  sendProblem(exchange.res, refusal, exchange.own('none', because));
+  exchange.end({ side: 'none', because, status: codes[refusal.code].status, code: refusal.code });
+}
+
+/** The path that goes out: as it came, unless the route's successor has one of its own. */
+export function targetOf(exchange: Pick<Exchange, 'target' | 'path'>, matched: Matched | null, side: Side): string {
+  const path = side === 'new' ? (matched?.route.successor?.path ?? null) : null;
+  if (matched === null || path === null) return exchange.target;
+  return expand(path, matched.params) + exchange.target.slice(exchange.path.length);
+}
+
+/** The fields that go out. */
+export function headersOf(exchange: Exchange, route: Route | null, side: Side): readonly string[] {
+  return onward(exchange.req.rawHeaders, exchange.seen, {
+    address: exchange.req.socket.remoteAddress ?? 'unknown',
+    scheme: 'http',
+    requestId: exchange.requestId,
+    traceparent: exchange.traceparent,
+    set: side === 'new' ? (route?.successor?.headers ?? []) : [],
+  });
+}

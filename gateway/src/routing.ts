@@ -1,0 +1,106 @@
+/**
+ * Reads `routing.yaml`: text in, a `Table` or every problem out. A file counts only when it has been validated whole; nothing
+ * behind this module validates again.
+ */
+import { createHash } from 'node:crypto';
+import { readFile, stat } from 'node:fs/promises';
+import { dirname, resolve as resolvePath } from 'node:path';
+import type { Table } from './core/table.ts';
+import { GatewayError } from './error.ts';
+import { MAX_FILE_BYTES, Source, type Path, type Problem } from './routing/document.ts';
+import { problemsOf } from './routing/problem.ts';
+import { resolve } from './routing/resolve.ts';
+import { file, jsonSchema } from './routing/schema.ts';
+import { inactive, unsupported } from './routing/support.ts';
+import { warningsOf } from './routing/plan.ts';
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** What came of reading a file. `hash` names the content: the same bytes, the same hash, on every replica. */
+export type Loaded =
+  | {
+      readonly kind: 'accepted';
+      readonly table: Table;
+      readonly warnings: readonly Problem[];
+      readonly text: string;
+      readonly hash: string;
+    }
+  | { readonly kind: 'rejected'; readonly problems: readonly Problem[]; readonly text: string; readonly hash: string };
+
+/**
+ * @param env what `${NAME}` is replaced from
+ * @param today `YYYY-MM-DD` in UTC; decides which declared differences have expired
+ */
+export function readRouting(text: string, env: Environment, today: string): Loaded {
+  const hash = createHash('sha256').update(text).digest('hex').slice(0, 16);
+  const source = new Source(text, env);
+  const value = source.value();
+  if (source.problems.length > 0) return { kind: 'rejected', problems: sorted(source.problems), text, hash };
+  const parsed = file.safeParse(value);
+  if (!parsed.success)
+    return { kind: 'rejected', problems: sorted(problemsOf(parsed.error.issues, source, keysAt)), text, hash };
+  const { table, problems } = resolve(parsed.data, source);
+  const all = [...problems, ...unsupported(parsed.data, source)];
+  if (all.length > 0) return { kind: 'rejected', problems: sorted(all), text, hash };
+  const warnings = sorted([...warningsOf(parsed.data, table, source, today), ...inactive(parsed.data, source)]);
+  return { kind: 'accepted', table, warnings, text, hash };
+}
+
+/**
+ * Reads the file at `path`; its `wsdls` are resolved against its folder.
+ * @throws GatewayError GW_BAD_CONFIG when the file cannot be read at all
+ */
+export async function loadRouting(path: string, env: Environment): Promise<Loaded> {
+  const text = await readText(path);
+  const loaded = readRouting(text, env, new Date().toISOString().slice(0, 10));
+  if (loaded.kind === 'rejected') return loaded;
+  const folder = dirname(resolvePath(path));
+  const wsdls = new Map(
+    [...loaded.table.wsdls].map(([key, wsdl]) => [
+      key,
+      { ...wsdl, file: wsdl.file === null ? null : resolvePath(folder, wsdl.file) },
+    ]),
+  );
+  return { ...loaded, table: { ...loaded.table, wsdls } };
+}
+
+async function readText(path: string): Promise<string> {
+  try {
+    const { size } = await stat(path);
+    if (size > MAX_FILE_BYTES)
+      throw new GatewayError(
+        'GW_BAD_CONFIG',
+        `${path} has ${size} bytes; a routing file has at most ${MAX_FILE_BYTES}`,
+      );
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if (error instanceof GatewayError) throw error;
+    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+    const help = code === 'ENOENT' ? 'there is no such file: name one with --routing FILE or ROUTING_FILE' : code;
+    throw new GatewayError('GW_BAD_CONFIG', `cannot read ${path}: ${help}`, { cause: error });
+  }
+}
+
+const sorted = (problems: readonly Problem[]): Problem[] =>
+  problems.toSorted((a, b) => a.line - b.line || a.column - b.column);
+
+interface JsonSchema {
+  readonly properties?: Readonly<Record<string, JsonSchema>>;
+  readonly additionalProperties?: JsonSchema | boolean;
+  readonly anyOf?: readonly JsonSchema[];
+  readonly items?: JsonSchema;
+}
+
+/** The keys that the schema knows for the map at `path`; none where any name may stand. */
+function keysAt(path: Path): readonly string[] {
+  let at: readonly JsonSchema[] = [jsonSchema()];
+  for (const key of path) {
+    at = at.flatMap(alternatives).flatMap((schema) => {
+      const next = schema.properties?.[String(key)] ?? schema.items ?? schema.additionalProperties;
+      return typeof next === 'object' ? [next] : [];
+    });
+  }
+  return at.flatMap(alternatives).flatMap((schema) => Object.keys(schema.properties ?? {}));
+}
+
+const alternatives = (schema: JsonSchema): readonly JsonSchema[] => schema.anyOf ?? [schema];

@@ -1,0 +1,217 @@
+/**
+ * From a file of the right shape to a `Table`: units become numbers, names become what they name, and whatever contradicts
+ * itself is a problem with its place. All problems are collected; a table comes out only when there are none.
+ */
+import { collisions } from '../core/match.ts';
+import { formatMatch, readMatch, readPath, type Read } from '../core/pattern.ts';
+import { parsePercent, parseStage, type Stage } from '../core/stage.ts';
+import type { Match, Route, Segment, Successor, Table, Upstream, Wsdl } from '../core/table.ts';
+import { parseDuration } from '../core/unit.ts';
+import type { Path, Problem, Source } from './document.ts';
+import { entries } from './difference.ts';
+import { nearest } from './problem.ts';
+import type { File, FileRoute, FileUpstream } from './shape.ts';
+
+export interface Resolved {
+  readonly table: Table;
+  readonly problems: readonly Problem[];
+}
+
+/** What a file says nothing about. Times in milliseconds. */
+const DEFAULTS = {
+  // A listening server on the same network answers SYN within a few milliseconds; a second means it is gone.
+  connectMs: 1_000,
+  headersMs: 5_000, // routing.yaml's documented default
+  bodyMs: 30_000, // silence between two chunks, not the whole body
+  connections: 128,
+  breaker: { errors: 0.5, volume: 20, windowMs: 10_000, resetMs: 5_000 },
+} as const;
+
+export function resolve(file: File, source: Source): Resolved {
+  const problems: Problem[] = [];
+  const report = (path: Path, message: string): void => {
+    problems.push({ ...source.placeOf(path), message: `${path.map(String).join('.')}: ${message}` });
+  };
+  const upstreams = new Map(Object.entries(file.upstreams).map(([name, entry]) => [name, upstreamOf(name, entry)]));
+  for (const upstream of upstreams.values()) {
+    if (upstream.breaker.windowMs < 1_000)
+      report(['upstreams', upstream.name, 'breaker', 'window'], 'expected at least 1s: ten buckets share it');
+  }
+  const legacy = typeof file.default === 'string' ? file.default : file.default.upstream;
+  const known = [...upstreams.keys()];
+  if (!upstreams.has(legacy))
+    report(typeof file.default === 'string' ? ['default'] : ['default', 'upstream'], unknownUpstream(legacy, known));
+  const wsdls = wsdlsOf(file);
+  const routes = Object.entries(file.routes ?? {}).flatMap(([id, entry]) => {
+    const route = routeOf(id, entry, { report, known, legacy, line: source.placeOfKey(['routes', id]).line });
+    return route === null ? [] : [route];
+  });
+  for (const { route, with: other } of [...collisions(routes), ...soapCollisions(routes)]) {
+    report(
+      ['routes', route.id, 'match'],
+      `matches the same requests as route "${other.id}" (line ${other.line}): ${formatMatch(route.match)}`,
+    );
+  }
+  const differences = entries(file, report);
+  const table: Table = {
+    upstreams,
+    legacy,
+    routes,
+    wsdls: withSoapPaths(wsdls, routes),
+    differences,
+    publicUrl: file.publicUrl === undefined ? null : file.publicUrl.replace(/\/+$/, ''),
+    expose: file.expose ?? true,
+  };
+  return { table, problems };
+}
+
+const unknownUpstream = (name: string, known: readonly string[]): string =>
+  `no upstream is named "${name}"${nearest(name, known)}`;
+
+function upstreamOf(name: string, entry: FileUpstream): Upstream {
+  const long = typeof entry === 'string' ? { url: entry } : entry;
+  const ms = (text: string | undefined, otherwise: number): number =>
+    text === undefined ? otherwise : (parseDuration(text) ?? otherwise);
+  const { breaker } = long;
+  return {
+    name,
+    urls: (Array.isArray(long.url) ? long.url : [long.url]).map((url) => url.replace(/\/$/, '')),
+    timeout: {
+      connectMs: ms(long.timeout?.connect, DEFAULTS.connectMs),
+      headersMs: ms(long.timeout?.headers, DEFAULTS.headersMs),
+      bodyMs: ms(long.timeout?.body, DEFAULTS.bodyMs),
+    },
+    connections: Number(long.connections ?? DEFAULTS.connections),
+    health: null,
+    breaker: {
+      errors: parsePercent(breaker?.errors ?? '') ?? DEFAULTS.breaker.errors,
+      volume: Number(breaker?.volume ?? DEFAULTS.breaker.volume),
+      windowMs: ms(breaker?.window, DEFAULTS.breaker.windowMs),
+      resetMs: ms(breaker?.reset, DEFAULTS.breaker.resetMs),
+    },
+  };
+}
+
+interface Context {
+  readonly report: (path: Path, message: string) => void;
+  readonly known: readonly string[];
+  readonly legacy: string;
+  readonly line: number;
+}
+
+function routeOf(id: string, entry: FileRoute, context: Context): Route | null {
+  const { report } = context;
+  const match = take(readMatch(entry.match), (because) => report(['routes', id, 'match'], because));
+  const stage = parseStage(entry.stage);
+  if (stage === null) {
+    const needsShare = entry.stage.startsWith('canary')
+      ? 'canary needs a percentage, such as "canary 10%"'
+      : 'only canary and shadow take a percentage, from 0% to 100%';
+    report(['routes', id, 'stage'], `"${entry.stage}" is no stage: ${needsShare}`);
+  }
+  const successor = successorOf(id, entry, context, match);
+  if (match === null || stage === null) return null;
+  checkStage(id, entry, stage, context);
+  return {
+    id,
+    match,
+    stage,
+    successor,
+    effect: entry.effect ?? effectOf(match),
+    fallback: entry.fallback ?? 'reads',
+    gone: entry.gone ?? 'This service has been retired.',
+    line: context.line,
+  };
+}
+
+function checkStage(id: string, entry: FileRoute, stage: Stage, { report }: Context): void {
+  if ((stage.kind === 'new' || stage.kind === 'retired') && entry.new === undefined) {
+    report(['routes', id, 'stage'], `stage "${stage.kind}" needs "new:", the upstream that takes over`);
+  }
+  if (entry.gone !== undefined && stage.kind !== 'gone')
+    report(['routes', id, 'gone'], 'says what callers of a "gone" route are told, and the stage is another');
+}
+
+/** RFC 9110, section 9.2.1: GET, HEAD, OPTIONS and TRACE are safe. A SOAP call is a POST, and a write unless it is declared. */
+function effectOf(match: Match): 'read' | 'write' {
+  if (match.kind === 'soap' || match.methods === 'any') return 'write';
+  return match.methods.every((method) => ['GET', 'HEAD', 'OPTIONS', 'TRACE'].includes(method)) ? 'read' : 'write';
+}
+
+function successorOf(
+  id: string,
+  entry: FileRoute,
+  { report, known, legacy }: Context,
+  match: Match | null,
+): Successor | null {
+  if (entry.new === undefined) return null;
+  const long = typeof entry.new === 'string' ? { upstream: entry.new } : entry.new;
+  const at = typeof entry.new === 'string' ? ['routes', id, 'new'] : ['routes', id, 'new', 'upstream'];
+  if (!known.includes(long.upstream)) report(at, unknownUpstream(long.upstream, known));
+  if (long.upstream === legacy) report(at, `"${legacy}" is the default: new must be another upstream`);
+  const path =
+    long.path === undefined
+      ? null
+      : take(readPath(long.path), (because) => report(['routes', id, 'new', 'path'], because));
+  if (path !== null && match !== null)
+    checkParams(path, match, (because) => report(['routes', id, 'new', 'path'], because));
+  return { upstream: long.upstream, path, headers: Object.entries(long.headers ?? {}) };
+}
+
+function checkParams(path: readonly Segment[], match: Match, report: (because: string) => void): void {
+  const given = match.kind === 'rest' ? match.path : [];
+  for (const segment of path) {
+    if (segment.kind === 'param' && !given.some((own) => own.kind === 'param' && own.name === segment.name)) {
+      report(`":${segment.name}" is not a parameter of "match"`);
+    }
+    if (segment.kind === 'rest' && !given.some((own) => own.kind === 'rest'))
+      report('"*" needs a "*" at the end of "match"');
+  }
+}
+
+function take<T>(read: Read<T>, report: (because: string) => void): T | null {
+  if (read.kind === 'ok') return read.value;
+  report(read.because);
+  return null;
+}
+
+function wsdlsOf(file: File): Map<string, Wsdl> {
+  return new Map(
+    Object.entries(file.wsdls ?? {}).map(([path, entry]) => [
+      path,
+      {
+        path,
+        file: entry.file ?? null,
+        check: entry.check ?? 'whole',
+        actionMismatch: entry.actionMismatch ?? 'refuse',
+        unclassified: entry.unclassified ?? 'refuse',
+      },
+    ]),
+  );
+}
+
+/** A path that only `SOAP` routes name is a service as well, without a WSDL. */
+function withSoapPaths(wsdls: Map<string, Wsdl>, routes: readonly Route[]): Map<string, Wsdl> {
+  for (const { match } of routes) {
+    if (match.kind !== 'soap' || wsdls.has(match.path)) continue;
+    wsdls.set(match.path, {
+      path: match.path,
+      file: null,
+      check: 'whole',
+      actionMismatch: 'refuse',
+      unclassified: 'refuse',
+    });
+  }
+  return wsdls;
+}
+
+function soapCollisions(routes: readonly Route[]): { route: Route; with: Route }[] {
+  const seen = new Map<string, Route>();
+  return routes.flatMap((route) => {
+    if (route.match.kind !== 'soap') return [];
+    const key = formatMatch(route.match);
+    const other = seen.get(key);
+    if (other === undefined) seen.set(key, route);
+    return other === undefined ? [] : [{ route, with: other }];
+  });
+}

@@ -1,0 +1,88 @@
+/**
+ * `routing.yaml` as it is written: the same keys, still text (durations, percentages, stages). `schema.ts` checks that a file
+ * has this shape; `resolve.ts` turns it into a `Table`. What each key means is in docs/routing.md.
+ */
+
+type Maybe<T> = T | undefined;
+
+export interface FileUpstreamLong {
+  url: string | string[];
+  timeout?: Maybe<{ connect?: Maybe<string>; headers?: Maybe<string>; body?: Maybe<string>; total?: Maybe<string> }>;
+  connections?: Maybe<number | string>;
+  health?: Maybe<{
+    path: string;
+    every?: Maybe<string>;
+    fall?: Maybe<number | string>;
+    rise?: Maybe<number | string>;
+  }>;
+  breaker?: Maybe<{
+    errors?: Maybe<string>;
+    volume?: Maybe<number | string>;
+    window?: Maybe<string>;
+    reset?: Maybe<string>;
+  }>;
+}
+
+export type FileUpstream = string | FileUpstreamLong;
+
+export interface FileSuccessorLong {
+  upstream: string;
+  path?: Maybe<string>;
+  headers?: Maybe<Record<string, string>>;
+  rest?: unknown;
+  response?: unknown;
+  rename?: unknown;
+  faults?: unknown;
+}
+
+export interface FileRoute {
+  match: string;
+  stage: string;
+  new?: Maybe<string | FileSuccessorLong>;
+  effect?: Maybe<'read' | 'write'>;
+  fallback?: Maybe<'never' | 'reads'>;
+  gone?: Maybe<string>;
+  sticky?: Maybe<string[]>;
+  when?: unknown;
+  cohort?: Maybe<string>;
+  fresh?: Maybe<{ readModel: string; wait?: Maybe<string>; maxLag?: Maybe<string>; strict?: Maybe<boolean> }>;
+  writes?: Maybe<string | string[]>;
+  owner?: unknown;
+  exclusive?: Maybe<boolean>;
+  parity?: unknown;
+  guard?: unknown;
+  promote?: unknown;
+}
+
+export interface FileDifference {
+  routes: string[];
+  at: string;
+  allow: string;
+  zone?: Maybe<string>;
+  why: string;
+  owner: string;
+  until: string;
+}
+
+export interface FileWsdl {
+  file?: Maybe<string>;
+  check?: Maybe<'whole' | 'operation'>;
+  actionMismatch?: Maybe<'refuse' | 'body-wins'>;
+  unclassified?: Maybe<'refuse' | 'default'>;
+}
+
+export interface File {
+  version: 1;
+  upstreams: Record<string, FileUpstream>;
+  default: string | { upstream: string; writes?: Maybe<string[]> };
+  readModels?: Maybe<Record<string, { upstream: string; watermark?: unknown }>>;
+  wsdls?: Maybe<Record<string, FileWsdl>>;
+  routes?: Maybe<Record<string, FileRoute>>;
+  differences?: Maybe<Record<string, FileDifference>>;
+  publicUrl?: Maybe<string>;
+  trustProxy?: unknown;
+  overrides?: unknown;
+  replicas?: unknown;
+  forwarder?: Maybe<'direct' | 'http-proxy'>;
+  expose?: Maybe<boolean>;
+}

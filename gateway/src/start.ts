@@ -1,0 +1,168 @@
+/**
+ * Brings the facade up and takes it down: reads the file, listens on the public and the admin port, follows the file, drains.
+ * Nothing listens before the file has been found valid.
+ */
+import type { Socket } from 'node:net';
+import type { FastifyInstance } from 'fastify';
+import { pino, type Logger } from 'pino';
+import { buildAdmin } from './admin.ts';
+import { GatewayError } from './error.ts';
+import type { Observer } from './exchange.ts';
+import { buildFacade } from './facade.ts';
+import { Generations } from './generation.ts';
+import { Metrics } from './metrics.ts';
+import { loadRouting, type Environment } from './routing.ts';
+import type { Problem } from './routing/document.ts';
+import { watchFile, type Watch } from './routing/watch.ts';
+
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface StartOptions {
+  readonly file: string;
+  readonly listen: Address;
+  readonly admin: Address;
+  readonly env: Environment;
+  readonly token: string | null;
+  /** Share of requests in the access log, 0 to 1. */
+  readonly sample: number;
+}
+
+export interface Running {
+  /** `http://127.0.0.1:8080`, with the port that was really taken. */
+  readonly url: string;
+  readonly adminUrl: string;
+  /** Reads the routing file again, changed or not. */
+  reload(): void;
+  /** Stops taking requests, lets those in hand end, closes. Resolves within DRAIN_MS and a little. */
+  close(): Promise<void>;
+}
+
+/** What a start can come to, besides running. */
+export type Started =
+  | { readonly kind: 'running'; readonly running: Running; readonly warnings: readonly Problem[] }
+  | { readonly kind: 'rejected'; readonly problems: readonly Problem[] };
+
+// The contract gives the whole stack ten seconds to stop; the facade is the last to let go of callers.
+const DRAIN_MS = 8_000;
+
+/**
+ * @throws GatewayError GW_BAD_CONFIG (no such file; a public admin port without a token), GW_BAD_WSDL, GW_CANNOT_LISTEN
+ */
+export async function start(options: StartOptions): Promise<Started> {
+  if (options.token === null && !isLoopback(options.admin.host)) {
+    throw new GatewayError(
+      'GW_BAD_CONFIG',
+      `the admin port would be reachable at ${options.admin.host} without a token: set BANYAN_ADMIN_TOKEN, or listen on 127.0.0.1`,
+    );
+  }
+  const loaded = await loadRouting(options.file, options.env);
+  if (loaded.kind === 'rejected') return { kind: 'rejected', problems: loaded.problems };
+  const generations = await Generations.open(loaded, Date.now());
+  const log = pino({ name: 'gateway' }, pino.destination({ dest: 2, sync: false }));
+  const metrics = new Metrics();
+  const observer: Observer = { metrics, log, sample: options.sample };
+  let draining = false;
+  const facade = buildFacade({ generations, observer });
+  const admin = buildAdmin({
+    generations,
+    metrics,
+    file: options.file,
+    env: options.env,
+    token: options.token,
+    hosts: [options.admin.host],
+    draining: () => draining,
+  });
+  const sockets = socketsOf(facade);
+  try {
+    await listen(facade, options.listen, '--listen');
+    await listen(admin, options.admin, '--admin');
+  } catch (error) {
+    await Promise.allSettled([facade.close(), admin.close(), generations.fleet.destroy()]);
+    throw error;
+  }
+  const watch = watchFile(options.file, loaded.text, () => reread(options, generations, log));
+  const close = async (): Promise<void> => {
+    if (draining) return;
+    draining = true;
+    await drain({ facade, admin, generations, watch, sockets });
+  };
+  const running = { url: urlOf(facade), adminUrl: urlOf(admin), reload: () => watch.poke(), close };
+  return { kind: 'running', running, warnings: loaded.warnings };
+}
+
+async function reread(options: StartOptions, generations: Generations, log: Logger): Promise<void> {
+  try {
+    const loaded = await loadRouting(options.file, options.env);
+    if (loaded.kind === 'accepted') {
+      if (loaded.hash === generations.current.hash) return;
+      const { number, hash } = await generations.adopt(loaded, Date.now());
+      return log.info({ generation: number, hash, warnings: loaded.warnings.length }, 'routing file accepted');
+    }
+    generations.reject({ hash: loaded.hash, problems: loaded.problems, at: Date.now() });
+    log.error({ hash: loaded.hash, problems: loaded.problems }, 'routing file rejected; the last good one serves on');
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    generations.reject({ hash: '', problems: [{ line: 1, column: 1, message }], at: Date.now() });
+    log.error({ err: error }, 'routing file rejected; the last good one serves on');
+  }
+}
+
+function socketsOf(app: FastifyInstance): Set<Socket> {
+  const sockets = new Set<Socket>();
+  app.server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
+  return sockets;
+}
+
+interface Parts {
+  readonly facade: FastifyInstance;
+  readonly admin: FastifyInstance;
+  readonly generations: Generations;
+  readonly watch: Watch;
+  /** Every connection of the public port, upgraded ones too: node forgets those. */
+  readonly sockets: ReadonlySet<Socket>;
+}
+
+async function drain({ facade, admin, generations, watch, sockets }: Parts): Promise<void> {
+  watch.close();
+  let timer: NodeJS.Timeout | undefined;
+  const deadline = new Promise<void>((done) => {
+    timer = setTimeout(done, DRAIN_MS);
+  });
+  const quiet = facade.close();
+  await Promise.race([quiet, deadline]);
+  for (const socket of sockets) socket.destroy();
+  clearTimeout(timer);
+  await Promise.allSettled([quiet, admin.close(), generations.fleet.destroy()]);
+}
+
+async function listen(app: FastifyInstance, { host, port }: Address, flag: string): Promise<void> {
+  try {
+    await app.listen({ host, port });
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+    const why = code === 'EADDRINUSE' ? 'the port is taken' : code === 'EACCES' ? 'not permitted' : code;
+    throw new GatewayError(
+      'GW_CANNOT_LISTEN',
+      `cannot listen on ${host}:${port}: ${why}. Choose another with ${flag} HOST:PORT`,
+      { cause: error },
+    );
+  }
+}
+
+function urlOf(app: FastifyInstance): string {
+  const address = app.server.address();
+  if (address === null || typeof address === 'string') return '';
+  const host = address.family === 'IPv6' ? `[${address.address}]` : address.address;
+  return `http://${host}:${address.port}`;
+}
+
+/** Whether only this machine can reach `host`. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host);
+}
