@@ -4,7 +4,15 @@ import { StackError } from './errors.ts';
 
 /** A port that nobody listens on now. Somebody may before it is used: callers that can, try again. */
 export async function freePort(): Promise<number> {
-  return (await listen(0)).port;
+  const [port = 0] = await freePorts(1);
+  return port;
+}
+
+/** So many ports, no two the same; otherwise as {@link freePort}. */
+export async function freePorts(count: number): Promise<readonly number[]> {
+  const listeners = await Promise.all(Array.from({ length: count }, () => listen(0)));
+  await Promise.all(listeners.map(({ close }) => close()));
+  return listeners.map(({ port }) => port);
 }
 
 /**
@@ -13,7 +21,7 @@ export async function freePort(): Promise<number> {
  */
 export async function assertFree(port: number, what: string): Promise<void> {
   try {
-    await listen(port);
+    await (await listen(port)).close();
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
     if (code === 'EACCES')
@@ -30,15 +38,19 @@ export async function assertFree(port: number, what: string): Promise<void> {
   }
 }
 
-/** Listens for an instant. */
-function listen(port: number): Promise<{ readonly port: number }> {
+interface Listener {
+  readonly port: number;
+  readonly close: () => Promise<void>;
+}
+
+function listen(port: number): Promise<Listener> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once('error', reject);
     server.listen({ port, host: '127.0.0.1', exclusive: true }, () => {
       const address = server.address();
       const chosen = typeof address === 'object' && address !== null ? address.port : port;
-      server.close(() => resolve({ port: chosen }));
+      resolve({ port: chosen, close: () => new Promise((done) => server.close(() => done())) });
     });
   });
 }

@@ -77,7 +77,7 @@ export async function assertAnswers(url: string, variable: string): Promise<void
     await withClient(url, (client) => client.query('SELECT 1'));
   } catch (cause) {
     const { hostname, port, pathname, username } = new URL(url);
-    const where = `database "${decodeURIComponent(pathname.slice(1))}" on ${hostname}:${port || '5432'} as user "${decodeURIComponent(username)}"`;
+    const where = `database "${pathname.slice(1)}" on ${hostname}:${port || '5432'} as user "${username}"`;
     const { code, message } = cause as { code?: string; message: string };
     const advice =
       code === '28P01' || code === '28000'
