@@ -1,0 +1,103 @@
+/**
+ * The sink `stdout`: each event as one line of JSON, its position in a file once the lines are out. Whoever reads the pipe
+ * slowly slows the stream down; nothing is kept beyond the queue.
+ */
+import { open, readFile, rename, type FileHandle } from 'node:fs/promises';
+import { write } from 'node:fs';
+import { dirname } from 'node:path';
+import { KEY_HEADERS, type Event, type Header } from './core/source.ts';
+import { textJson } from './core/value.ts';
+import { CdcError } from './errors.ts';
+import type { Place, Sink } from './sink.ts';
+
+const STDOUT = 1;
+const FULL_PIPE_WAIT_MS = 2; // A pipe that does not block and is full says so at once; its reader empties it in about this.
+const MAX_CHECKPOINT_BYTES = 1024 * 1024; // A file could take any; a table's entry is some twenty bytes.
+
+/**
+ * @param file of the checkpoint; made at the first event, its folder must be there
+ * @param descriptor where the lines go
+ * @throws CdcError CDC_CHECKPOINT
+ */
+export async function openStdout(file: string, descriptor: number = STDOUT): Promise<Sink> {
+  return {
+    checkpoint: await readCheckpointFile(file),
+    watermarks: false,
+    checkpointBytes: MAX_CHECKPOINT_BYTES,
+    send: async (batch, place) => {
+      if (batch.length > 0) await writeAll(descriptor, Buffer.from(batch.map(line).join(''), 'utf8'));
+      await keep(file, place);
+    },
+    close: async () => undefined,
+  };
+}
+
+/** `{"topic","key","value","headers"}` and a newline: key and value as they are, for they are JSON already. */
+export function line({ topic, key, value, headers }: Event): string {
+  return `{"topic":${textJson(topic)},"key":${key},"value":${value},"headers":[${headers.map(headerJson).join(',')}]}\n`;
+}
+
+function headerJson({ key, value }: Header): string {
+  return `{"key":${textJson(key)},"value":${KEY_HEADERS.has(key) ? value : textJson(value)}}`;
+}
+
+async function readCheckpointFile(file: string): Promise<string | null> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw new CdcError('CDC_CHECKPOINT', `the checkpoint ${file} cannot be read: ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
+}
+
+/** Beside it, synced, then renamed over it, and the folder synced: a crash leaves the old one or the new one. */
+async function keep(file: string, { checkpoint }: Place): Promise<void> {
+  const next = `${file}.next`;
+  try {
+    await synced(await open(next, 'w'), checkpoint);
+    await rename(next, file);
+    await synced(await open(dirname(file), 'r'), null);
+  } catch (error) {
+    throw new CdcError('CDC_CHECKPOINT', `the checkpoint ${file} cannot be written: ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
+}
+
+async function synced(handle: FileHandle, text: string | null): Promise<void> {
+  try {
+    if (text !== null) await handle.writeFile(text, 'utf8');
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/**
+ * Writes to the descriptor itself: `process.stdout` writes to a pipe synchronously, and a reader that pauses would stop
+ * everything else here, keepalives included.
+ */
+async function writeAll(descriptor: number, bytes: Buffer): Promise<void> {
+  let at = 0;
+  while (at < bytes.length) {
+    try {
+      at += await writeSome(descriptor, bytes, at);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'EAGAIN') await new Promise((resolve) => setTimeout(resolve, FULL_PIPE_WAIT_MS));
+      else if (code === 'EPIPE') throw new CdcError('CDC_SINK_GONE', 'nobody reads standard output any more');
+      else throw new CdcError('CDC_SINK_GONE', `standard output: ${(error as Error).message}`, { cause: error });
+    }
+  }
+}
+
+function writeSome(descriptor: number, bytes: Buffer, at: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    write(descriptor, bytes, at, bytes.length - at, null, (error, written) => {
+      if (error === null) resolve(written);
+      else reject(error);
+    });
+  });
+}
