@@ -3,7 +3,8 @@
  * which show the living rows of the live copy.
  *
  * Topics are applied side by side, so an order can be here before its customer or its addresses are. Until they are, it is
- * nowhere to be seen, as if it had not arrived: half an order would be an answer that was never true.
+ * nowhere to be seen, as if it had not arrived: half an order would be an answer that was never true. (The `total` of a page
+ * counts it already: to look for the parts of every order at every count would cost ten times as much.)
  */
 import type pg from 'pg';
 import type { Printed } from './core/answer.ts';
@@ -14,28 +15,32 @@ import { appliedOf } from './apply.ts';
 const address = (alias: string, prefix: string): string =>
   ['street', 'city', 'country', 'state', 'zipcode'].map((name) => `${alias}.${name} AS ${prefix}_${name}`).join(', ');
 
-/** Of an order `o`; the lists are JSON already. */
-const ORDER = `o.order_id, o.product_id, u.customer_no, o.quantity, ${address('p', 'pickup')}, ${address('d', 'destination')},
+/** Of an order `o` and what {@link PARTS} joins to it. */
+const COLUMNS = `o.order_id, o.product_id, u.customer_no, o.quantity, ${address('p', 'pickup')}, ${address('d', 'destination')},
   o.pickup_date, o.expected_delivery, o.status, v.voyage_no, o.total, o.currency, to_json(o.tags) AS tags,
-  o.special_instructions, o.created_at, o.updated_at,
-  (SELECT json_agg(c.container_no ORDER BY c.container_no)
-     FROM read.order_containers l JOIN read.containers c USING (container_id)
-    WHERE l.order_key = o.order_key) AS container_ids,
-  (SELECT string_agg(json_strip_nulls(row_to_json(i))::text, ',' ORDER BY i."lineNo")
-     FROM (SELECT line_no AS "lineNo", sku, description, quantity, unit_price::text AS "unitPrice"
-             FROM read.order_items WHERE order_key = o.order_key) i) AS items`;
+  o.special_instructions, o.created_at, o.updated_at`;
 
-const JOINS = `JOIN read.customers u ON u.customer_id = o.customer_id
+const PARTS = `read.orders o
+  JOIN read.customers u ON u.customer_id = o.customer_id
   JOIN read.addresses p ON p.address_id = o.pickup_address
   JOIN read.addresses d ON d.address_id = o.destination_address
   LEFT JOIN read.voyages v ON v.voyage_id = o.voyage_id`;
+
+/** The lists of the order with this key; JSON already. */
+const lists = (key: string): string => `
+  (SELECT json_agg(c.container_no ORDER BY c.container_no)
+     FROM read.order_containers l JOIN read.containers c USING (container_id)
+    WHERE l.order_key = ${key}) AS container_ids,
+  (SELECT string_agg(json_strip_nulls(row_to_json(i))::text, ',' ORDER BY i."lineNo")
+     FROM (SELECT line_no AS "lineNo", sku, description, quantity, unit_price::text AS "unitPrice"
+             FROM read.order_items WHERE order_key = ${key}) i) AS items`;
 
 /** The order, or null. */
 export async function getOrder(pool: pg.Pool, orderId: string): Promise<Printed | null> {
   if (!isName(orderId)) return null;
   const rows = await ask(pool, {
     name: 'order',
-    text: `SELECT ${ORDER}, o.terms FROM read.orders o ${JOINS} WHERE o.order_id = $1`,
+    text: `SELECT ${COLUMNS}, o.terms, ${lists('o.order_key')} FROM ${PARTS} WHERE o.order_id = $1`,
     values: [orderId],
   });
   return rows[0] ?? null;
@@ -58,18 +63,20 @@ export async function listOrders(pool: pg.Pool, filter: Omit<OrderFilter, keyof 
   let known = 'true';
   if (customerId !== null) {
     const customer = `read.customers WHERE customer_no = $${values.push(customerId)}`;
-    conditions.push(`customer_id = (SELECT customer_id FROM ${customer} LIMIT 1)`);
+    conditions.push(`o.customer_id = (SELECT customer_id FROM ${customer} LIMIT 1)`);
     known = `EXISTS (SELECT FROM ${customer})`;
   }
-  if (status !== null) conditions.push(`status = $${values.push(status)}`);
+  if (status !== null) conditions.push(`o.status = $${values.push(status)}`);
   const where = conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`;
   const limit = `LIMIT $${values.push(page.size)} OFFSET $${values.push(page.page * page.size)}`;
   const rows = await ask(pool, {
     name: `orders${customerId === null ? '' : ' of a customer'}${status === null ? '' : ' in a status'}`,
-    // The count gives one row, also for a page without orders.
-    text: `SELECT n.matching, n.known, page.* FROM (SELECT count(*) AS matching, ${known} AS known FROM read.orders ${where}) n
-      LEFT JOIN (SELECT ${ORDER}
-        FROM (SELECT * FROM read.orders ${where} ORDER BY created_at DESC, order_id DESC ${limit}) o ${JOINS}) page ON true
+    // The count gives one row, also for a page without orders. The inner SELECT finds the page, so that lists are made for its
+    // orders alone and not for those that are passed over.
+    text: `SELECT n.matching, n.known, page.*, ${lists('page.order_key')}
+      FROM (SELECT count(*) AS matching, ${known} AS known FROM read.orders o ${where}) n
+      LEFT JOIN (SELECT o.order_key, ${COLUMNS} FROM ${PARTS} ${where}
+        ORDER BY o.created_at DESC, o.order_id DESC ${limit}) page ON true
       ORDER BY page.created_at DESC, page.order_id DESC`,
     values,
   });

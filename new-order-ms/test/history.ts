@@ -61,8 +61,8 @@ export function record(options: RecordOptions): Delivery {
     topic: topicOf(table(options.table)),
     partition: options.partition ?? 0,
     offset: options.offset ?? 0n,
-    key: options.key === null ? null : JSON.stringify(options.key),
-    value: JSON.stringify({
+    key: options.key === null ? null : textOf(options.key),
+    value: textOf({
       before,
       after,
       source,
@@ -75,6 +75,12 @@ export function record(options: RecordOptions): Delivery {
     headers: at === null ? [] : [{ key: POSITION_HEADER, value: formatPosition(at) }],
     timestamp: 1_700_000_000_000,
   };
+}
+
+/** JSON with big integers bare, as Debezium writes them. */
+function textOf(value: object): string {
+  const marked = JSON.stringify(value, (_name, one: unknown) => (typeof one === 'bigint' ? `big:${one}` : one));
+  return marked.replaceAll(/"big:(-?\d+)"/g, '$1');
 }
 
 /** A watermark's record. */
