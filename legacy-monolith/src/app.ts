@@ -4,10 +4,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import type pg from 'pg';
-import { refuse, rest, unknownPath, type Desk } from './rest.ts';
+import { refuse, rest, unknownPath } from './rest.ts';
+import { soap, type SoapOptions } from './soap.ts';
 
 /** Everything that the app needs from outside. */
-export interface AppOptions extends Desk {
+export interface AppOptions extends SoapOptions {
   readonly logger: FastifyBaseLogger;
 }
 
@@ -34,6 +35,14 @@ export async function build(options: AppOptions): Promise<FastifyInstance> {
     },
   });
   app.setNotFoundHandler((_request, reply) => unknownPath(options, reply));
+  let closing = false;
+  app.addHook('preClose', async () => {
+    closing = true;
+  });
+  // A connection that is kept alive after its last answer would keep the server from closing.
+  app.addHook('onSend', async (_request, reply) => {
+    if (closing) void reply.header('connection', 'close');
+  });
   app.addHook('onResponse', async (request, reply) => {
     request.log.info({ method: request.method, url: request.url, status: reply.statusCode }, 'request');
   });
@@ -44,6 +53,7 @@ export async function build(options: AppOptions): Promise<FastifyInstance> {
     return reply.code(503).send({ status: 'unavailable', because: 'database' });
   });
   await app.register(rest, options);
+  await app.register(soap, options);
   return app;
 }
 

@@ -78,8 +78,10 @@ export function readSeedConfig(
   return { databaseUrl: read.DATABASE_URL_LEGACY, orders: read['--orders'], customers: read['--customers'] };
 }
 
-function parsed<T>(shape: z.ZodType<T>, given: unknown): T {
-  const result = shape.safeParse(given);
+function parsed<T>(shape: z.ZodType<T>, given: Readonly<Record<string, unknown>>): T {
+  // A variable that is set to nothing is not set: that is how a compose file leaves one out.
+  const set = Object.entries(given).filter(([, value]) => value !== '');
+  const result = shape.safeParse(Object.fromEntries(set));
   if (result.success) return result.data;
   const problems = result.error.issues.map((issue) => `  ${issue.path.join('.')}: ${issue.message}`);
   throw new ReeferError('RD_BAD_CONFIG', `ReeferDesk cannot start, its settings are wrong:\n${problems.join('\n')}`);

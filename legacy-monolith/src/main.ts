@@ -9,8 +9,8 @@ import { readConfig, type Config } from './config.ts';
 import { build } from './app.ts';
 import { seed } from './seed.ts';
 
-// Requests take milliseconds, and a statement at most ten seconds; who waits for this process waits less than that.
-const STOP_LIMIT_MS = 5_000;
+// Who stops this process waits five seconds for its end; half a second of them is for the end itself.
+const STOP_LIMIT_MS = 4_500;
 
 async function prepare(config: Config, logger: Logger): Promise<void> {
   const client = await connect(config.databaseUrl);
@@ -28,7 +28,12 @@ async function main(): Promise<void> {
   const logger = pino({ name: 'reeferdesk', level: config.logLevel }, pino.destination(2));
   await prepare(config, logger);
   const pool = openPool(config.databaseUrl);
-  const app = await build({ pool, logger, now: () => new Date() });
+  const app = await build({
+    pool,
+    logger,
+    now: () => new Date(),
+    publicUrl: () => config.publicUrl ?? whereOf(config, app.server.address()),
+  });
   try {
     await app.listen({ host: config.host, port: config.port });
   } catch (error) {
@@ -53,11 +58,13 @@ async function main(): Promise<void> {
       stop().catch((error: unknown) => fail(error));
     });
   }
-  process.stdout.write(`ready http://${config.host}:${portOf(app.server.address())}\n`);
+  process.stdout.write(`ready ${whereOf(config, app.server.address())}\n`);
 }
 
-function portOf(address: ReturnType<Server['address']>): number {
-  return typeof address === 'object' && address !== null ? address.port : 0;
+function whereOf(config: Config, address: ReturnType<Server['address']>): string {
+  const port = typeof address === 'object' && address !== null ? address.port : config.port;
+  const host = config.host.includes(':') ? `[${config.host}]` : config.host;
+  return `http://${host}:${port}`;
 }
 
 function listenProblem(config: Config, error: unknown): string {

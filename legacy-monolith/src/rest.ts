@@ -16,7 +16,7 @@ import {
 } from './core/answers.ts';
 import { containerStatuses, statuses, voyageStatuses, type Status } from './core/order.ts';
 import { readFilters, readPaging, type Filters, type Query } from './core/query.ts';
-import { codeOf } from './errors.ts';
+import { codeOf, statusOf } from './errors.ts';
 import { readDraft } from './core/draft.ts';
 
 /** What both faces need. */
@@ -212,7 +212,7 @@ function failed(desk: Desk, error: unknown, request: FastifyRequest, reply: Fast
   if (error instanceof Refusal) return refuse(desk, reply, error.statusCode, error.message);
   switch (codeOf(error)) {
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
-      return refuse(desk, reply, 415, `Unsupported media type: ${request.headers['content-type'] ?? 'none'}`);
+      return refuse(desk, reply, 415, `Unsupported media type: ${request.headers['content-type'] || 'none'}`);
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
       return refuse(desk, reply, 413, 'Body too large');
     default:
@@ -229,15 +229,10 @@ function broken(desk: Desk, error: unknown, request: FastifyRequest, reply: Fast
     : refuse(desk, reply, 500, 'Internal error');
 }
 
-function statusOf(error: unknown): number | null {
-  if (typeof error !== 'object' || error === null || !('statusCode' in error)) return null;
-  return typeof error.statusCode === 'number' ? error.statusCode : null;
-}
-
-/** True when Postgres could not be asked: it is down, going down, or all connections are taken. */
+/** True when Postgres could not be asked: it is down, going down, closed to us, or all connections are taken. */
 export function isUnreachable(error: unknown): boolean {
   const code = codeOf(error) ?? '';
-  if (/^(ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EHOST|EAI_|08|57P|53)/.test(code)) return true;
+  if (/^(ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EHOST|EAI_|08|28|3D|53|55000|57P)/.test(code)) return true;
   // pg's own words, which have no code.
   return error instanceof Error && /timeout exceeded when trying to connect|Connection terminated/.test(error.message);
 }

@@ -29,6 +29,7 @@ export async function openDesk(orders = 400, customers = 60): Promise<TestDesk> 
     pool,
     logger: pino({ level: 'silent' }),
     now: () => new Date(`${NOW}:59.999Z`),
+    publicUrl: () => app.listeningOrigin,
   });
   return {
     app,
