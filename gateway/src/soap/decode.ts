@@ -7,6 +7,12 @@ import type { Charset } from '../core/soap/charset.ts';
 
 const NOTHING = Buffer.alloc(0);
 
+export interface Decoded {
+  readonly text: string;
+  /** Whether all bytes were in the charset. */
+  readonly sound: boolean;
+}
+
 export class Decoder {
   readonly #charset: Charset;
   #rest: Buffer = NOTHING;
@@ -15,19 +21,38 @@ export class Decoder {
     this.#charset = charset;
   }
 
-  /** @returns null when the bytes are not in the charset; the decoder is useless afterwards */
-  write(chunk: Buffer): string | null {
+  /** Decodes as far as it goes: up to the first byte that is not in the charset, after which the decoder is useless. */
+  write(chunk: Buffer): Decoded {
     const bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
     const whole = bytes.length - unfinished(this.#charset, bytes);
     // Copied: a view would keep the whole chunk alive.
     this.#rest = whole === bytes.length ? NOTHING : Buffer.from(bytes.subarray(whole));
-    return decode(this.#charset, bytes.subarray(0, whole));
+    const text = decode(this.#charset, bytes.subarray(0, whole));
+    return text === null ? { text: soundStart(this.#charset, bytes), sound: false } : { text, sound: true };
   }
 
   /** @returns false when the message ends within a character */
   end(): boolean {
     return this.#rest.length === 0;
   }
+}
+
+/** The text of `bytes` before the first that is not in the charset, found by halving. */
+function soundStart(charset: Charset, bytes: Buffer): string {
+  let sound = '';
+  let low = 0;
+  let high = bytes.length;
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2);
+    const start = bytes.subarray(0, middle);
+    const text = decode(charset, start.subarray(0, middle - unfinished(charset, start)));
+    if (text === null) high = middle - 1;
+    else {
+      sound = text;
+      low = middle;
+    }
+  }
+  return sound;
 }
 
 /** Decodes whole characters. Null: not in the charset. */

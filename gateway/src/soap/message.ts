@@ -4,7 +4,7 @@
  *
  *   push(chunk) ─▶ inflate? ─▶ multipart? ─▶ detect + decode ─▶ scan
  */
-import { detect, type Charset } from '../core/soap/charset.ts';
+import { detect } from '../core/soap/charset.ts';
 import type { Limits } from '../core/soap/limits.ts';
 import type { Media } from '../core/soap/media.ts';
 import { isBoundary, Multipart } from '../core/soap/multipart.ts';
@@ -157,16 +157,14 @@ export class Message {
     this.#decoder = new Decoder(found.charset);
     const head = this.#head;
     this.#head = NOTHING;
-    return this.#decode(this.#decoder, head, found.charset);
+    return this.#decode(this.#decoder, head);
   }
 
-  #decode(decoder: Decoder, bytes: Buffer, charset?: Charset): Objection {
-    const text = decoder.write(bytes);
-    if (text !== null) return this.#see(this.#scanner.write(text));
-    return refuse(
-      'GW_SOAP_CHARSET',
-      `The message has bytes that are not in its charset${charset === undefined ? '' : ` ${charset}`}`,
-    );
+  #decode(decoder: Decoder, bytes: Buffer): Objection {
+    const { text, sound } = decoder.write(bytes);
+    const objection = this.#see(this.#scanner.write(text));
+    if (objection !== null || sound) return objection;
+    return refuse('GW_SOAP_CHARSET', 'The message has bytes that are not in its charset');
   }
 
   #endText(): Objection {

@@ -11,6 +11,8 @@ export type Read =
   | { readonly kind: 'gone' }
   | { readonly kind: 'slow' };
 
+const EVENTS = ['readable', 'end', 'close'] as const;
+
 export class Reader {
   readonly #stream: Readable;
   readonly #timer: NodeJS.Timeout;
@@ -25,7 +27,10 @@ export class Reader {
       this.#late = true;
       this.#resume();
     }, timeoutMs);
-    for (const event of ['readable', 'end', 'close', 'error']) stream.on(event, this.#wake);
+    for (const event of EVENTS) stream.on(event, this.#wake);
+    // For good: an error is emitted after the stream shows it, perhaps when nobody else listens any more, and would end the
+    // process. Whoever reads on hears of it as well.
+    stream.on('error', this.#wake);
   }
 
   async next(): Promise<Read> {
@@ -46,6 +51,6 @@ export class Reader {
   /** Lets go of the stream. What has not been read stays in it. */
   release(): void {
     clearTimeout(this.#timer);
-    for (const event of ['readable', 'end', 'close', 'error']) this.#stream.off(event, this.#wake);
+    for (const event of EVENTS) this.#stream.off(event, this.#wake);
   }
 }
