@@ -3,7 +3,7 @@
  * its own databases and of no other.
  */
 import { existsSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PORT_VARIABLES, type Config, type Ports } from './config.ts';
 import { StackError } from './errors.ts';
@@ -26,6 +26,8 @@ const TOPIC_PREFIX = 'legacy';
 // Together with Postgres' 3.5 s less than the 10 s that the whole may take. The facade has the most to finish: its answers.
 const STOP_LIMIT_MS = 1_200;
 const FACADE_STOP_LIMIT_MS = 2_500;
+
+const OWNER_ONLY = 0o600;
 
 type Name = 'legacy' | 'cdc' | 'orders' | 'gateway';
 
@@ -120,7 +122,8 @@ export async function writeCdcConfig(dataDir: string, urls: Urls, port: number):
   // JSON's texts and lists are YAML's too.
   const lines = Object.entries(settings).map(([key, value]) => `${key}: ${JSON.stringify(value)}\n`);
   const text = `# Written by the stack at each start.\n${lines.join('')}`;
-  await writeFile(file, text, { mode: 0o600 });
+  await writeFile(file, text, { mode: OWNER_ONLY });
+  await chmod(file, OWNER_ONLY); // The mode above counts only for a file that is new.
   return file;
 }
 
