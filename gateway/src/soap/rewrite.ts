@@ -30,7 +30,9 @@ export type Rewritten =
  * one parameter among others.
  */
 export function isDescription(target: string): boolean {
-  const query = target.split('?').slice(1).join('?').split('#')[0] ?? '';
+  const bare = target.split('#')[0] ?? '';
+  const mark = bare.indexOf('?');
+  const query = mark === -1 ? '' : bare.slice(mark + 1);
   return query.split('&').some((parameter) => /^(?:wsdl|singlewsdl|xsd)$/i.test(parameter.split('=')[0] ?? ''));
 }
 

@@ -109,20 +109,20 @@ class Loader {
       return void this.problems.push({ file, line: description.line, what: description.because });
     }
     this.documents.push({ file, description });
-    for (const reference of description.references.toReversed()) this.#follow(file, reference);
+    const next = description.references.flatMap((reference) => this.#follow(file, reference) ?? []);
+    this.#pending.push(...next.toReversed());
   }
 
-  #follow(file: string, { kind, location, line, adopt, namespace }: Reference): void {
+  #follow(file: string, { kind, location, line, adopt, namespace }: Reference): Pending | null {
     const from = { file, line, what: `the ${kind} at ${location} cannot be read` };
     // A scheme, or a host without one. (A Windows drive letter would be one character; such a path is not relative anyway.)
     if (/^[a-z][a-z0-9+.-]+:/i.test(location) || location.startsWith('//')) {
       this.skipped.add(location);
       this.incomplete.add(namespace);
-      return;
+      return null;
     }
     const path = location.split('#')[0] ?? '';
-    if (path === '') return;
-    this.#pending.push({ file: resolve(dirname(file), decodedPath(path)), adopt, from });
+    return path === '' ? null : { file: resolve(dirname(file), decodedPath(path)), adopt, from };
   }
 
   async #text(pending: Pending): Promise<string | null> {

@@ -116,7 +116,7 @@ function find(text: string): readonly Spot[] | { readonly because: string } {
 
 /** The content of an element that began at `from` and whose end tag is over at `over`, without the white space around it. */
 function contentSpot(text: string, { from, content }: { from: number; content: string }, over: number): Spot {
-  const inner = text.slice(from, text.lastIndexOf('</', over));
+  const inner = text.slice(from, text.lastIndexOf('</', over - 1));
   const value = content.trim();
   const start = from + (inner.length - inner.trimStart().length);
   return { kind: 'address', value, start, end: Math.max(start, from + inner.trimEnd().length), quote: '' };
