@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import type { ConnectionOptions } from 'node:tls';
 
-export type TlsMode = 'disable' | 'require' | 'verify-ca' | 'verify-full';
+type TlsMode = 'disable' | 'require' | 'verify-ca' | 'verify-full';
 
 export interface Address {
   readonly host: string;
@@ -19,7 +19,8 @@ export interface Address {
 export interface AddressParts {
   readonly url: string;
   readonly passwordFile?: string | undefined;
-  readonly tls?: TlsMode | undefined;
+  /** As libpq's sslmode; over the URL's. */
+  readonly tls?: string | undefined;
   readonly rootCert?: string | undefined;
   readonly cert?: string | undefined;
   readonly key?: string | undefined;

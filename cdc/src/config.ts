@@ -4,9 +4,9 @@
  *
  * Keys that Debezium knows have Debezium's names and values; where our default differs from theirs, the schema says so.
  */
-import { LineCounter, isMap, isScalar, parseDocument, visit, type Document } from 'yaml';
+import { LineCounter, isMap, isPair, isScalar, parseDocument, visit, type Document } from 'yaml';
 import { z } from 'zod';
-import { readAddress, type Address } from './address.ts';
+import { readAddress, type Address, type AddressParts } from './address.ts';
 import { parseGlob, type Glob } from './core/glob.ts';
 import { nearest } from './core/nearest.ts';
 import type { SnapshotMode } from './core/slot.ts';
@@ -119,39 +119,37 @@ export function readConfig(
   file: string,
   environment: Readonly<Record<string, string | undefined>>,
 ): Config {
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true, strict: true });
+  const counter = new LineCounter();
+  const document = parseDocument(text, { lineCounter: counter, uniqueKeys: true, strict: true });
   const problems: Problem[] = document.errors.map((error) => {
     return { key: null, says: error.message.split('\n')[0] ?? error.message, at: error.pos[0] };
   });
   if (problems.length === 0) problems.push(...replaceVariables(document, environment));
-  const parsed = schema.safeParse(document.errors.length === 0 ? (document.toJS() ?? {}) : {});
-  if (document.errors.length === 0 && !parsed.success) problems.push(...asProblems(parsed.error));
-  const made = parsed.success ? assemble(parsed.data) : null;
-  if (made !== null) problems.push(...made.problems);
-  if (made !== null && made.config !== null && problems.length === 0) return made.config;
-  const where = (problem: Problem): string => place(document, lines, problem);
-  throw new CdcError(
-    'CDC_BAD_CONFIG',
-    problems.map((problem) => `${file}:${where(problem)}: ${problem.says}`).join('\n'),
-  );
+  const raw: unknown = document.errors.length === 0 ? (document.toJS() ?? {}) : null;
+  const parsed = schema.safeParse(raw);
+  if (raw !== null) {
+    const found = [...(parsed.success ? [] : asProblems(parsed.error)), ...crossCheck(raw)];
+    // A variable that is not set is one mistake, not two.
+    problems.push(...found.filter(({ key }) => key === null || !problems.some((known) => known.key === key)));
+  }
+  if (parsed.success && problems.length === 0) return assemble(parsed.data);
+  const lines = problems.map((problem) => located(document, counter, problem)).toSorted((a, b) => a.offset - b.offset);
+  throw new CdcError('CDC_BAD_CONFIG', lines.map(({ at, says }) => `${file}:${at}: ${says}`).join('\n'));
 }
 
 /** Replaces `${NAME}` in scalars by the environment's value, in place; `$${` stands for `${`. */
 function replaceVariables(document: Document, environment: Readonly<Record<string, string | undefined>>): Problem[] {
   const problems: Problem[] = [];
   visit(document, {
-    Scalar: (_key, node) => {
+    Scalar: (_key, node, path) => {
+      const top = path.find(isPair)?.key;
+      const key = isScalar(top) && typeof top.value === 'string' ? top.value : null;
       if (typeof node.value !== 'string') return;
       node.value = node.value.replace(/\$(\$?)\{([^}]*)\}/g, (whole, escaped: string, variable: string) => {
         if (escaped === '$') return whole.slice(1);
         const value = environment[variable];
         if (value !== undefined) return value;
-        problems.push({
-          key: null,
-          says: `\${${variable}} is not set in the environment`,
-          at: node.range?.[0] ?? null,
-        });
+        problems.push({ key, says: `\${${variable}} is not set in the environment`, at: node.range?.[0] ?? null });
         return '';
       });
     },
@@ -175,11 +173,17 @@ function unknownKey(key: string): Problem {
   return { key, says: `unknown key "${key}"${meant === null ? '' : `; did you mean "${meant}"?`}`, at: null };
 }
 
-/** `line:column` of where a problem is. */
-function place(document: Document, lines: LineCounter, { key, at }: Problem): string {
+interface Located {
+  readonly offset: number;
+  /** `line:column`. */
+  readonly at: string;
+  readonly says: string;
+}
+
+function located(document: Document, counter: LineCounter, { key, at, says }: Problem): Located {
   const offset = at ?? keyOffset(document, key) ?? 0;
-  const { line, col } = lines.linePos(offset);
-  return `${Math.max(1, line)}:${Math.max(1, col)}`;
+  const { line, col } = counter.linePos(offset);
+  return { offset, at: `${Math.max(1, line)}:${Math.max(1, col)}`, says };
 }
 
 function keyOffset(document: Document, key: string | null): number | null {
@@ -189,19 +193,49 @@ function keyOffset(document: Document, key: string | null): number | null {
   return null;
 }
 
-/** What the schema cannot say: keys that depend on each other, and addresses. */
-function assemble(settings: Settings): { readonly config: Config | null; readonly problems: readonly Problem[] } {
+/** What the schema cannot say: addresses, and keys that depend on each other. Looks at whatever is there, so that all is told at once. */
+function crossCheck(raw: unknown): readonly Problem[] {
+  if (typeof raw !== 'object' || raw === null) return [];
+  const text = (key: string): string | undefined => {
+    const value = (raw as Readonly<Record<string, unknown>>)[key];
+    return typeof value === 'string' ? value : undefined;
+  };
   const problems: Problem[] = [];
   const complain = (key: string, says: string): void => void problems.push({ key, says: `${key}: ${says}`, at: null });
-  const database = attempt(
-    () => addressOf(settings),
-    (says) => complain('database', says),
-  );
+  const url = text('database');
+  if (url !== undefined) {
+    try {
+      readAddress(addressParts(url, text));
+    } catch (error) {
+      complain('database', (error as Error).message);
+    }
+  }
+  if (listenOf(text('listen') ?? '0') === null) complain('listen', 'must be HOST:PORT, such as 127.0.0.1:8083');
+  const sink = text('sink');
+  if (sink === 'kafka') complain('sink', '"kafka" is not supported yet; choose log or stdout');
+  if (sink === 'stdout' && text('checkpoint') === undefined)
+    complain('checkpoint', 'is missing: "sink: stdout" keeps its position in a file');
+  if (sink === 'log' && text('log') === undefined)
+    complain('log', `is missing: "sink: log" needs the URL of the log's database`);
+  return problems;
+}
+
+function addressParts(url: string, text: (key: string) => string | undefined): AddressParts {
+  return {
+    url,
+    passwordFile: text('database.password.file'),
+    tls: text('database.sslmode'),
+    rootCert: text('database.sslrootcert'),
+    cert: text('database.sslcert'),
+    key: text('database.sslkey'),
+  };
+}
+
+function assemble(settings: Settings): Config {
   const listen = listenOf(settings.listen);
-  if (listen === null) complain('listen', 'must be HOST:PORT, such as 127.0.0.1:8083');
-  const sink = sinkOf(settings, complain);
-  if (database === null || listen === null || sink === null) return { config: null, problems };
-  return { config: { ...plain(settings), database, listen, sink }, problems };
+  if (listen === null) throw new TypeError('"listen" was checked before');
+  const database = readAddress(addressParts(settings.database, (key) => settings[key as keyof Settings]?.toString()));
+  return { ...plain(settings), database, listen, sink: sinkOf(settings) };
 }
 
 function plain(settings: Settings): Omit<Config, 'database' | 'listen' | 'sink'> {
@@ -231,51 +265,18 @@ function plain(settings: Settings): Omit<Config, 'database' | 'listen' | 'sink'>
   };
 }
 
-function attempt<T>(work: () => T, complain: (says: string) => void): T | null {
-  try {
-    return work();
-  } catch (error) {
-    complain(error instanceof Error ? error.message : String(error));
-    return null;
-  }
-}
-
-function addressOf(settings: Settings): Address {
-  return readAddress({
-    url: settings.database,
-    passwordFile: settings['database.password.file'],
-    tls: settings['database.sslmode'],
-    rootCert: settings['database.sslrootcert'],
-    cert: settings['database.sslcert'],
-    key: settings['database.sslkey'],
-  });
-}
-
 function listenOf(text: string): Config['listen'] | null {
   const [, host, port] = /^(?:(.+):)?(\d{1,5})$/.exec(text) ?? [];
   if (port === undefined || Number(port) > 65_535) return null;
   return { host: (host ?? '127.0.0.1').replace(/^\[(.*)\]$/, '$1'), port: Number(port) };
 }
 
-function sinkOf(settings: Settings, complain: (key: string, says: string) => void): SinkConfig | null {
-  switch (settings.sink) {
-    case 'kafka':
-      complain('sink', '"kafka" is not supported yet; choose log or stdout');
-      return null;
-    case 'stdout':
-      if (settings.checkpoint === undefined)
-        complain('checkpoint', 'is missing: "sink: stdout" keeps its position in a file');
-      return settings.checkpoint === undefined ? null : { kind: 'stdout', checkpoint: settings.checkpoint };
-    case 'log':
-      if (settings.log === undefined) {
-        complain('log', 'is missing: "sink: log" needs the URL of the log\'s database');
-        return null;
-      }
-      return {
-        kind: 'log',
-        url: settings.log,
-        partitions: settings['topic.creation.default.partitions'],
-        retentionMs: settings['topic.creation.default.retention.ms'] ?? null,
-      };
-  }
+function sinkOf(settings: Settings): SinkConfig {
+  if (settings.sink === 'stdout') return { kind: 'stdout', checkpoint: settings.checkpoint ?? '' };
+  return {
+    kind: 'log',
+    url: settings.log ?? '',
+    partitions: settings['topic.creation.default.partitions'],
+    retentionMs: settings['topic.creation.default.retention.ms'] ?? null,
+  };
 }

@@ -239,8 +239,8 @@ function readLogicalMessage(bytes: Bytes, at: number): LogicalMessage {
     transactional: ((bytes.array[at] ?? 0) & 1) === 1,
     lsn: toLsn(bytes.view.getBigUint64(at + 1)),
     prefix: prefix.text,
-    // Copied: a message may be kept, the chunk may not.
-    content: bytes.array.slice(prefix.next + 4, prefix.next + 4 + length),
+    // Copied: a message may be kept, the chunk may not. (A Buffer's own `slice` would not copy.)
+    content: new Uint8Array(bytes.array.subarray(prefix.next + 4, prefix.next + 4 + length)),
   };
 }
 
