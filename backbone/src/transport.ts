@@ -9,11 +9,9 @@
  * - offsets rise but may have gaps.
  */
 import type { WatermarkJson, WatermarkRecord } from './core/fence.ts';
+import type { Header } from './core/record.ts';
 
-export interface Header {
-  readonly key: string;
-  readonly value: string;
-}
+export type { Header } from './core/record.ts';
 
 /** A record on its way in. `key: null` spreads over the partitions; `value: null` is a tombstone. */
 export interface Outgoing {
@@ -53,7 +51,8 @@ export interface SendOptions {
   readonly checkpoint?: string;
   /**
    * Adds a {@link WatermarkRecord} to `topic` whose `ends` name every partition that this producer has written or was opened
-   * for, as they stand after the batch. In the log in the same transaction.
+   * for, as they stand after the batch, save those of `topic` itself. It goes to the first partition, with `at.source` as its
+   * key. In the log in the same transaction.
    */
   readonly watermark?: {
     readonly topic: string;
@@ -68,8 +67,15 @@ export interface Producer {
   readonly checkpoint: string | null;
   /**
    * Appends the batch, atomically in the log. Resolves when it is durable, with the next offsets of the partitions touched.
-   * An empty batch is allowed: it moves the checkpoint, or writes a watermark.
-   * @throws BackboneError BACKBONE_FENCED, BACKBONE_NO_TOPIC, BACKBONE_TOO_LARGE (a record above 64 MiB), BACKBONE_UNREACHABLE
+   * An empty batch is allowed: it moves the checkpoint, or writes a watermark. Batches that are sent without waiting go one
+   * after the other, in the order of the calls.
+   *
+   * After BACKBONE_UNREACHABLE the batch may or may not have been written, and this producer is finished (each further `send`
+   * throws the same): open another one under the same id, whose `checkpoint` says which it was. After every other error but
+   * BACKBONE_FENCED nothing was written, and the producer goes on.
+   *
+   * @throws BackboneError BACKBONE_FENCED, BACKBONE_NO_TOPIC, BACKBONE_TOO_LARGE (a record above 64 MiB, a batch above 256),
+   * BACKBONE_BAD_TEXT (0x00, half a surrogate pair), BACKBONE_UNREACHABLE, BACKBONE_BUSY, BACKBONE_CLOSED
    */
   send(batch: readonly Outgoing[], options?: SendOptions): Promise<Offsets>;
   close(): Promise<void>;
@@ -92,11 +98,15 @@ export interface ConsumerOptions {
    * uses the group's own offset, then `start`. Without it, the group's offset is used.
    */
   readonly resume?: (partitions: readonly PartitionName[]) => Promise<Offsets>;
-  /** Called one batch at a time. Resolved: its effects are durable, and the group's offset moves. Thrown: `onError`, then the batch again. */
+  /**
+   * Called one batch at a time. Resolved: its effects are durable, and the group's offset moves (while the next batch is being
+   * handled: a crash can repeat finished batches). Thrown: `onError`, then its records again, in a batch that may hold more.
+   */
   readonly onBatch: (batch: Batch) => Promise<void>;
   /**
    * Told of each failure, of the handler or of the transport. `retry` waits and goes on from the last finished batch; `stop`
-   * ends the consumer: `done` rejects with the error. Default: `retry`, with a backoff of 50 ms to 5 s.
+   * ends the consumer: `done` rejects with the error. Default: `retry`, with a backoff of 50 ms to 5 s; but `stop` for what
+   * waiting does not mend (BACKBONE_OFFSET_GONE, BACKBONE_OFFSET_AHEAD).
    */
   readonly onError?: (error: unknown, failures: number) => 'retry' | 'stop';
   /** Default 2,000 records: more only costs memory (measured, docs/adr/0003). */
