@@ -140,11 +140,11 @@ function filled({ text, number }: Line, values: Variables): string {
 
 /** Null when the block holds no request. */
 function readBlock(block: Block, values: Variables): Exchange | null {
-  const lines = block.lines.filter(({ text }) => !VARIABLE.test(text));
-  const start = lines.findIndex(({ text }) => text.trim() !== '' && !COMMENT.test(text));
+  const { lines } = block;
+  const start = lines.findIndex(({ text }) => text.trim() !== '' && !COMMENT.test(text) && !VARIABLE.test(text));
   const first = lines[start];
   if (first === undefined) return null;
-  const named = block.lines.map(({ text }) => NAMED.exec(text)?.[1]?.trim()).find((name) => name !== undefined);
+  const named = lines.map(({ text }) => NAMED.exec(text)?.[1]?.trim()).find((name) => name !== undefined);
   let at = start + 1;
   let requestLine = filled(first, values);
   for (let next = lines[at]; next !== undefined && /^\s+[?&]/.test(next.text); next = lines[at]) {

@@ -148,10 +148,11 @@ class Reader {
   }
 
   #repeated(): Regex {
+    const isGroup = this.#next === '(';
     const body = this.#atom();
     const count = this.#count();
     if (count === null) return body;
-    if (body.kind === 'assert') this.#refuse('a repeat of a place that has no characters');
+    if (body.kind === 'assert' && !isGroup) this.#refuse('a repeat of a place that has no characters');
     this.#take('?'); // Lazy: matches the same texts.
     if (this.#count() !== null) this.#refuse('a repeat of a repeat: put the first into a group');
     return { kind: 'repeat', body, ...count };

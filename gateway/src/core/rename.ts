@@ -34,21 +34,41 @@ export function rearrange(
   candidate: Json,
   { rules, spent }: { readonly rules: Rules; readonly spent: () => boolean },
 ): Rearranged | null {
-  const origins = new Map<Json, Map<string, Origin>>();
-  let root: Json = candidate;
+  const search = new Search(spent);
+  const moves: Move[] = [];
   for (const { id, at, allow } of rules.entries) {
-    if (allow.kind !== 'renamed') continue;
-    const search = new Search(spent);
-    if (search.places(control, at).length === 0 && !search.stopped) continue;
-    const draft = new Draft(root, control, origins);
-    for (const place of search.places(root, allow.to)) {
-      const target = stepsOf(at, place.captures);
-      if (target !== null) draft.move(place.steps, target, id);
+    if (allow.kind !== 'renamed' || search.places(control, at).length === 0) continue;
+    for (const { steps, captures } of search.places(candidate, allow.to)) {
+      const to = stepsOf(at, captures);
+      if (to !== null) moves.push({ id, from: steps, to });
     }
-    root = draft.root;
-    if (search.stopped) return null;
   }
-  return { root, origins };
+  if (search.stopped) return null;
+  const draft = new Draft(candidate, control);
+  const isWhole = draft.move(possible(candidate, moves));
+  // Nothing may get lost on the way: then nothing is taken for renamed.
+  return isWhole ? { root: draft.root, origins: draft.origins } : { root: candidate, origins: new Map() };
+}
+
+interface Move {
+  readonly id: string;
+  readonly from: readonly Step[];
+  readonly to: readonly Step[];
+}
+
+/**
+ * Moves to places that an object can hold, and that are free or will be freed by another of them: names may have been handed on,
+ * or exchanged.
+ */
+function possible(candidate: Json, moves: readonly Move[]): readonly Move[] {
+  const keyOf = (steps: readonly Step[]): string => JSON.stringify(steps);
+  let left = moves.filter(({ to }) => canHold(candidate, to));
+  for (;;) {
+    const freed = new Set(left.map(({ from }) => keyOf(from)));
+    const next = left.filter(({ to }) => valueAt(candidate, to) === undefined || freed.has(keyOf(to)));
+    if (next.length === left.length) return left;
+    left = next;
+  }
 }
 
 const NODES_PER_LOOK = 256; // Some tens of microseconds between two looks at the clock.
@@ -126,30 +146,47 @@ function stepsOf(at: AtPath, captures: readonly (readonly Step[])[]): readonly S
 
 type Draftable = Json[] | Map<string, Json>;
 
+/** Whether something can be put at `steps` by making objects at most. */
+function canHold(root: Json, steps: readonly Step[]): boolean {
+  let at: Json | undefined = root;
+  for (const key of steps) {
+    if (at !== undefined && isList(at) && typeof key === 'number') at = at[key] ?? null;
+    else if (typeof key !== 'string' || (at !== undefined && !isObject(at))) return false;
+    else at = at?.get(key);
+  }
+  return typeof steps.at(-1) === 'string';
+}
+
 /** A tree of which copies are made where it is changed, and nowhere else. */
 class Draft {
   root: Json;
+  readonly origins = new Map<Json, Map<string, Origin>>();
   readonly #control: Json;
-  readonly #origins: Map<Json, Map<string, Origin>>;
   readonly #copies = new Set<Json>();
 
-  constructor(root: Json, control: Json, origins: Map<Json, Map<string, Origin>>) {
+  constructor(root: Json, control: Json) {
     this.root = root;
     this.#control = control;
-    this.#origins = origins;
   }
 
-  /** Moves one value, unless something stands at its new place already or no object can hold it there. */
-  move(from: readonly Step[], to: readonly Step[], id: string): void {
+  /**
+   * Takes everything away first, so that names may be exchanged; then puts each thing at its new place.
+   * @returns whether each found its place
+   */
+  move(moves: readonly Move[]): boolean {
+    const values = moves.map(({ from }) => valueAt(this.root, from));
+    for (const { from } of moves) this.#remove(from);
+    return moves.every((move, index) => this.#put(move, values[index]));
+  }
+
+  #put({ id, from, to }: Move, value: Json | undefined): boolean {
     const name = to.at(-1);
-    const value = valueAt(this.root, from);
-    if (typeof name !== 'string' || value === undefined || valueAt(this.root, to) !== undefined) return;
     const parent = this.#reach(to.slice(0, -1));
-    if (!(parent instanceof Map)) return;
+    if (!(parent instanceof Map) || typeof name !== 'string' || value === undefined || parent.has(name)) return false;
     parent.set(name, value);
-    const known = this.#origins.get(parent) ?? new Map<string, Origin>();
-    this.#origins.set(parent, known.set(name, { id, steps: from }));
-    this.#remove(from);
+    const known = this.origins.get(parent) ?? new Map<string, Origin>();
+    this.origins.set(parent, known.set(name, { id, steps: from }));
+    return true;
   }
 
   /** The container at `steps`, safe to change; objects that lack on the way are made. Null when something else stands there. */
@@ -171,8 +208,6 @@ class Draft {
     if (!isList(json) && !isObject(json)) return null;
     if (this.#copies.has(json)) return json as Draftable;
     const copy: Draftable = isList(json) ? [...json] : new Map(json);
-    const known = this.#origins.get(json);
-    if (known !== undefined) this.#origins.set(copy, known);
     this.#copies.add(copy);
     keep(copy);
     return copy;

@@ -3,7 +3,7 @@
  * Lists are taken by index, unless the ledger says that their order does not count; a list whose elements are all there in
  * another order is one difference.
  *
- * Total, and bounded by `spent`: past it the walk ends and `Walk.stopped` says so.
+ * Total, and bounded by `spent`: past it the walk ends and there is no answer.
  */
 import { pairByCost, pairByKey, pairEqual, SPLIT, type Cost, type Pairs } from './align.ts';
 import type { Difference, Finding } from './difference.ts';
@@ -32,12 +32,20 @@ export function compareTrees(control: Json, candidate: Json, options: TreeOption
   const rearranged = rearrange(control, candidate, options);
   if (rearranged === null) return null;
   const { root, origins } = rearranged;
-  const walk = new Walk({ ...options, origins, steps: [], most: Infinity });
+  const meter = { nodes: 0, stopped: false };
+  const walk = new Walk({ ...options, origins, meter, steps: [], most: Infinity });
   walk.node(control, root);
-  return walk.stopped ? null : walk.findings;
+  return meter.stopped ? null : walk.findings;
+}
+
+/** What all walks of one comparison have looked at, and whether they must end. */
+interface Meter {
+  nodes: number;
+  stopped: boolean;
 }
 
 interface WalkOptions extends TreeOptions {
+  readonly meter: Meter;
   readonly origins: Rearranged['origins'];
   readonly steps: readonly Step[];
   /** The walk may end once this many differences are counted that nothing excuses. */
@@ -47,12 +55,10 @@ interface WalkOptions extends TreeOptions {
 class Walk {
   findings: Finding[] = [];
   counted = 0;
-  stopped = false;
   readonly #options: WalkOptions;
   readonly #steps: Step[];
   /** Whether lists may be cut short; not while their order is in question. */
   #patient = 0;
-  #nodes = 0;
 
   constructor(options: WalkOptions) {
     this.#options = options;
@@ -60,12 +66,13 @@ class Walk {
   }
 
   get #ended(): boolean {
-    return this.stopped || (this.#patient === 0 && this.counted > this.#options.most);
+    return this.#options.meter.stopped || (this.#patient === 0 && this.counted > this.#options.most);
   }
 
   node(control: Json, candidate: Json): void {
-    this.#nodes += 1;
-    if (this.#nodes % NODES_PER_LOOK === 0 && this.#options.spent()) this.stopped = true;
+    const { meter, spent } = this.#options;
+    meter.nodes += 1;
+    if (meter.nodes % NODES_PER_LOOK === 0) meter.stopped ||= spent();
     if (this.#ended || control === candidate) return;
     if (isList(control) && isList(candidate)) this.#lists(control, candidate);
     else if (isObject(control) && isObject(candidate)) this.#objects(control, candidate);
@@ -137,7 +144,7 @@ class Walk {
     if (mayBeMoved) this.#patient += 1;
     const changed = this.#byIndex(control, candidate);
     if (mayBeMoved) this.#patient -= 1;
-    if (!mayBeMoved || changed.length < 2 || this.stopped) return;
+    if (!mayBeMoved || changed.length < 2 || this.#options.meter.stopped) return;
     const excused = this.#moved(control, candidate, changed);
     if (excused === null) return;
     this.findings.length = before.findings;
@@ -186,8 +193,7 @@ class Walk {
     if (pairs.length < control.length) return null;
     const trial = this.#fork(this.#steps, 0);
     for (const pair of pairs) trial.#pair(control, candidate, pair);
-    this.stopped ||= trial.stopped;
-    return trial.counted === 0 && !trial.stopped ? trial.findings : null;
+    return trial.counted === 0 && !this.#options.meter.stopped ? trial.findings : null;
   }
 
   #pair(control: List, candidate: List, pair: Pairs[number]): void {
@@ -200,7 +206,7 @@ class Walk {
       // The usual case, and the cheapest: nothing has moved.
       const trial = this.#fork(this.#steps, 0);
       trial.#byIndex(control, candidate);
-      if (trial.counted === 0 && !trial.stopped) {
+      if (trial.counted === 0 && !this.#options.meter.stopped) {
         this.findings.push(...trial.findings);
         return;
       }
@@ -217,8 +223,7 @@ class Walk {
   #byCost(control: List, candidate: List): Pairs {
     return pairByCost({ control, candidate }, isTolerant(this.#options.rules), (mine, its): Cost => {
       const trial = this.#fork(this.#steps, SPLIT);
-      if (!this.stopped) trial.#pair(control, candidate, { control: mine, candidate: its });
-      this.stopped ||= trial.stopped;
+      trial.#pair(control, candidate, { control: mine, candidate: its });
       return { counted: trial.counted, excused: trial.findings.length - trial.counted };
     });
   }
