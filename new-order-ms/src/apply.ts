@@ -7,7 +7,7 @@
  * we have come: it lives in this object, which dies with its connection, and the next one starts from what the database has.
  */
 import type { QueryResult } from 'pg';
-import { formatLsn, parseLsn, toLsn } from '@banyan/backbone/core/lsn';
+import { formatLsn } from '@banyan/backbone/core/lsn';
 import type { Position } from '@banyan/backbone/core/position';
 import type { Batch } from '@banyan/backbone/transport';
 import { advance, NOTHING, resumeAt, type Applied, type Progress } from './core/applied.ts';
@@ -15,7 +15,7 @@ import { partitionName, project, withSweeps, type Delivery, type Plan, type Tabl
 import { clearBelowFloor, fill, incomplete, isMissable, quote, raiseFloor, upsert } from './core/statement.ts';
 import { TABLES, WATERMARKS, type Table } from './core/tables.ts';
 import type { Copy } from './copies.ts';
-import { translate, type Session } from './database.ts';
+import { appliedOf, translate, type Session } from './database.ts';
 import { arrayOf, encode } from './encode.ts';
 import { OrdersError } from './errors.ts';
 
@@ -164,28 +164,15 @@ export class Applier {
   }
 
   #advance(moves: readonly Move[], plan: Plan): Statement {
-    const incarnations = moves.map(({ name }) => BigInt(plan.incarnations.get(name) ?? 0));
     return {
       name: 'advance',
       text: `SELECT ${quote(this.copy.name)}.advance($1::text[], $2::int8[], $3::int8[], $4::int4[], $5::int8[])`,
       values: [
-        arrayOf(
-          'text',
-          moves.map(({ name }) => name),
-        ),
-        arrayOf(
-          'int8',
-          moves.map(({ from }) => from),
-        ),
-        arrayOf(
-          'int8',
-          moves.map(({ to }) => to),
-        ),
-        arrayOf('int4', incarnations),
-        arrayOf(
-          'int8',
-          moves.map(({ count }) => BigInt(count)),
-        ),
+        arrayOf('text', moves, ({ name }) => name),
+        arrayOf('int8', moves, ({ from }) => from),
+        arrayOf('int8', moves, ({ to }) => to),
+        arrayOf('int4', moves, ({ name }) => plan.incarnations.get(name) ?? 0),
+        arrayOf('int8', moves, ({ count }) => count),
       ],
     };
   }
@@ -266,11 +253,4 @@ interface Move {
 
 function raise(copy: string, table: Table, { incarnation, lsn, index }: Position): Statement {
   return { text: raiseFloor(copy, table), values: [incarnation, formatLsn(lsn), index] };
-}
-
-/** A row of `applied`. */
-export function appliedOf(row: Readonly<Record<string, string>>): Applied {
-  const { source = '', epoch = '', lsn = '', record_offset: offset = '0', record_ms: timestamp = '0' } = row;
-  const watermark = { source, epoch, lsn: parseLsn(lsn) ?? toLsn(0n) };
-  return { watermark, offset: BigInt(offset), timestamp: Number(timestamp) };
 }

@@ -10,9 +10,10 @@
  * copy can never move again, so that no freshness told before the swap is untrue after it.
  */
 import type { ClientBase } from 'pg';
-import { inTransaction, type Session, withSession } from './database.ts';
+import type { Applied } from './core/applied.ts';
 import { createCopy, createView, quote } from './core/statement.ts';
 import { SHAPE, TABLES } from './core/tables.ts';
+import { appliedOf, inTransaction, withSession, type Session } from './database.ts';
 import { codeOf, OrdersError } from './errors.ts';
 
 export type CopyState = 'building' | 'live' | 'retired';
@@ -48,14 +49,18 @@ const SHOWN = {
  * @throws OrdersError ORD_DATABASE, ORD_OTHER_SHAPE
  */
 export async function prepare(url: string): Promise<Copy> {
-  return withSession(url, { applicationName: 'orders-setup', durable: true }, async ({ client }) => {
-    const live = await inTransaction(client, async () => {
+  return ofOurShape(await ensureCopies(url));
+}
+
+/** As {@link prepare}, but the live copy may have any shape. */
+export async function ensureCopies(url: string): Promise<Copy> {
+  return withSession(url, { applicationName: 'orders-setup', durable: true }, ({ client }) =>
+    inTransaction(client, async () => {
       await lockSetup(client);
       await createCatalogue(client);
       return (await findCopies(client)).find(({ state }) => state === 'live') ?? (await addCopy(client, 'live'));
-    });
-    return ofOurShape(live);
-  });
+    }),
+  );
 }
 
 async function createCatalogue(client: ClientBase): Promise<void> {
@@ -129,8 +134,33 @@ export async function buildingCopy(client: ClientBase, afresh: boolean): Promise
     const left = (await findCopies(client)).find(({ state }) => state === 'building');
     if (left !== undefined && left.shape === SHAPE && !afresh) return { copy: left, resumed: true };
     if (left !== undefined) await remove(client, left);
-    return { copy: await addCopy(client, 'building'), resumed: false };
+    const copy = await addCopy(client, 'building');
+    await inheritFloors(client, copy);
+    return { copy, resumed: false };
   });
+}
+
+/** What the live copy knows to be gone is gone for every copy; the records that said so may have been dropped since. */
+async function inheritFloors(client: ClientBase, copy: Copy): Promise<void> {
+  const live = (await findCopies(client)).find(({ state }) => state === 'live');
+  if (live === undefined) return;
+  await client.query(
+    `UPDATE ${quote(copy.name)}.floors f SET at_incarnation = l.at_incarnation, at_lsn = l.at_lsn, at_index = l.at_index
+     FROM ${quote(live.name)}.floors l WHERE l.name = f.name`,
+  );
+}
+
+/** Says where a copy begins to read, in partitions that it has not read yet. */
+export async function seedCheckpoints(
+  client: ClientBase,
+  copy: Copy,
+  starts: ReadonlyMap<string, bigint>,
+): Promise<void> {
+  await client.query(
+    `INSERT INTO ${quote(copy.name)}.checkpoints (partition, next) SELECT * FROM unnest($1::text[], $2::bigint[])
+     ON CONFLICT (partition) DO NOTHING`,
+    [[...starts.keys()], [...starts.values()]],
+  );
 }
 
 /** Drops every retired copy. Readers have left it: the views have shown another one since its retirement. */
@@ -154,23 +184,29 @@ const VIEW_LOCK_MS = 50;
 // The live copy's writer holds its checkpoints for the milliseconds of a batch.
 const CHECKPOINT_LOCK_MS = 2_000;
 
+/** Where the live copy stands, while it stands still. */
+export interface Standstill {
+  readonly next: ReadonlyMap<string, bigint>;
+  readonly applied: readonly Applied[];
+}
+
 /**
  * Makes `building` the live copy, in one transaction.
  *
- * @param caughtUp resolves once `building` has come as far as these offsets of the live copy, which stand still meanwhile; or
- *   throws, and nothing happens
- * @returns false when readers held a view for too long: try again
+ * @param level resolves with true once `building` has come as far as the live copy, which stands still meanwhile; with false,
+ *   or when it throws, nothing happens
+ * @returns false when it was not, or when readers held a view for too long: try again
  */
 export async function swap(
   client: ClientBase,
   building: Copy,
-  caughtUp: (live: ReadonlyMap<string, bigint>) => Promise<void>,
+  level: (live: Standstill) => Promise<boolean>,
 ): Promise<boolean> {
   try {
     await inTransaction(client, async () => {
       await lockSetup(client);
       const live = (await findCopies(client)).find(({ state }) => state === 'live');
-      if (live !== undefined) await caughtUp(await freeze(client, live));
+      if (live !== undefined && !(await level(await freeze(client, live)))) throw new NotYet();
       await client.query(`SET LOCAL lock_timeout = ${VIEW_LOCK_MS}`);
       if (live !== undefined) await retire(client, live);
       await client.query(`UPDATE read.copies SET state = 'live' WHERE number = $1`, [building.number]);
@@ -179,16 +215,21 @@ export async function swap(
     });
     return true;
   } catch (error) {
-    if (codeOf(error) === '55P03') return false;
+    if (error instanceof NotYet || codeOf(error) === LOCK_NOT_AVAILABLE) return false;
     throw error;
   }
 }
 
+/** Takes a transaction back without being a failure. */
+class NotYet extends Error {}
+
+const LOCK_NOT_AVAILABLE = '55P03';
+
 /** Stops the copy's writer at its next batch, and says where the copy stands. */
-async function freeze(client: ClientBase, copy: Copy): Promise<ReadonlyMap<string, bigint>> {
+async function freeze(client: ClientBase, copy: Copy): Promise<Standstill> {
   await client.query(`SET LOCAL lock_timeout = ${CHECKPOINT_LOCK_MS}`);
   await client.query(`LOCK TABLE ${quote(copy.name)}.checkpoints IN EXCLUSIVE MODE`);
-  return offsetsOf(client, copy);
+  return { next: await offsetsOf(client, copy), applied: await appliedIn(client, copy) };
 }
 
 async function retire(client: ClientBase, copy: Copy): Promise<void> {
@@ -202,6 +243,14 @@ export async function offsetsOf(client: ClientBase, copy: Copy): Promise<Readonl
     `SELECT partition, next FROM ${quote(copy.name)}.checkpoints`,
   );
   return new Map(rows.map(({ partition, next }) => [partition, BigInt(next)]));
+}
+
+/** The watermarks that a copy has applied. */
+export async function appliedIn(client: ClientBase, copy: Copy): Promise<readonly Applied[]> {
+  const { rows } = await client.query<Record<string, string>>(
+    `SELECT source, epoch, lsn, record_offset, record_ms FROM ${quote(copy.name)}.applied`,
+  );
+  return rows.map(appliedOf);
 }
 
 /** Takes the lock of the copy's one writer, until the session ends. False: another process has it. */

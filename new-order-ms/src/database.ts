@@ -2,7 +2,9 @@
  * Connections to the read model's database: a pool for reads, and sessions for those who write a copy. Every statement has a
  * limit in time; times are printed in UTC and ISO; no message carries a password.
  */
+import { parseLsn, toLsn } from '@banyan/backbone/core/lsn';
 import pg from 'pg';
+import type { Applied } from './core/applied.ts';
 import { codeOf, OrdersError, wordsOf } from './errors.ts';
 
 // A read takes a millisecond; after two seconds the caller (the facade allows 5 s) is better served with an error.
@@ -158,4 +160,11 @@ export function withoutPassword(url: string): string {
   if (shown.password !== '') shown.password = '***';
   if (shown.searchParams.has('password')) shown.searchParams.set('password', '***');
   return shown.href;
+}
+
+/** A row of the table `applied`. */
+export function appliedOf(row: Readonly<Record<string, string>>): Applied {
+  const { source = '', epoch = '', lsn = '', record_offset: offset = '0', record_ms: timestamp = '0' } = row;
+  const watermark = { source, epoch, lsn: parseLsn(lsn) ?? toLsn(0n) };
+  return { watermark, offset: BigInt(offset), timestamp: Number(timestamp) };
 }

@@ -24,66 +24,75 @@ const elements: Readonly<Record<Element, { readonly oid: number; readonly bytes:
 
 /** The parameters of the statements of `table` for these changes. */
 export function encode(table: Table, changes: readonly Change[]): readonly Buffer[] {
-  const parameters = parametersOf(table);
-  const columns = table.columns.map((_, index) => changes.map(({ cells }) => cells[index] ?? null));
-  const extra: readonly (readonly Cell[])[] = [
-    changes.map(({ position }) => BigInt(position.incarnation)),
-    changes.map(({ position }) => position.lsn),
-    changes.map(({ position }) => BigInt(position.index)),
-    changes.map(({ deleted }) => deleted),
-    changes.map(({ missing }) => BigInt(missing)),
-  ];
-  return [...columns, ...extra].map((values, index) => arrayOf(parameters[index] ?? 'text', values));
+  return parametersOf(table).map((element, index) => {
+    const value = bookkeeping[index - table.columns.length] ?? ((change: Change): Cell => change.cells[index] ?? null);
+    return arrayOf(element, changes, value);
+  });
 }
+
+/** In the order of `parametersOf`. */
+const bookkeeping: readonly ((change: Change) => Cell)[] = [
+  ({ position }) => position.incarnation,
+  ({ position }) => position.lsn,
+  ({ position }) => position.index,
+  ({ deleted }) => deleted,
+  ({ missing }) => missing,
+];
 
 /**
  * A one-dimensional array in binary.
- * @throws TypeError when a value is not of the element's form: a mistake of ours
+ *
+ * @param value of an element, in the form of the type: a mistake of ours throws a TypeError
  */
-export function arrayOf(element: Element, values: readonly Cell[]): Buffer {
+export function arrayOf<T>(element: Element, from: readonly T[], value: (one: T) => Cell): Buffer {
   const { oid, bytes } = elements[element];
-  return bytes === 0 ? textArray(oid, values) : fixedArray(oid, bytes, values);
-}
-
-function fixedArray(oid: number, bytes: number, values: readonly Cell[]): Buffer {
-  const buffer = Buffer.allocUnsafe(HEADER_BYTES + values.length * (4 + bytes));
+  const buffer = Buffer.allocUnsafe(bytes === 0 ? roomForTexts(from, value) : HEADER_BYTES + from.length * (4 + bytes));
   let at = HEADER_BYTES;
   let nulls = false;
-  for (const value of values) {
-    if (value === null) {
+  for (const one of from) {
+    const cell = value(one);
+    if (cell === null) {
       nulls = true;
       at = buffer.writeInt32BE(NULL_LENGTH, at);
-      continue;
+    } else if (bytes === 0) {
+      at = writeText(buffer, at, cell);
+    } else {
+      at = writeFixed(buffer, buffer.writeInt32BE(bytes, at), bytes, cell);
     }
-    at = buffer.writeInt32BE(bytes, at);
-    if (typeof value === 'boolean') at = buffer.writeUInt8(value ? 1 : 0, at);
-    else if (typeof value !== 'bigint') throw new TypeError(`a ${typeof value} cannot be sent as ${bytes} bytes`);
-    else if (bytes === 4) at = buffer.writeInt32BE(Number(value), at);
-    else at = buffer.writeBigInt64BE(BigInt.asIntN(64, value), at);
   }
-  writeHeader(buffer, oid, values.length, nulls);
+  buffer.writeInt32BE(1, 0); // dimensions
+  buffer.writeInt32BE(nulls ? 1 : 0, 4);
+  buffer.writeInt32BE(oid, 8);
+  buffer.writeInt32BE(from.length, 12);
+  buffer.writeInt32BE(1, 16); // lower bound
   return buffer.subarray(0, at);
 }
 
-function textArray(oid: number, values: readonly Cell[]): Buffer {
+const HALF = 0x1_0000_0000;
+
+/** @returns where the next element begins */
+function writeFixed(buffer: Buffer, at: number, bytes: number, cell: Cell): number {
+  if (typeof cell === 'boolean') return buffer.writeUInt8(cell ? 1 : 0, at);
+  if (typeof cell === 'bigint') return buffer.writeBigInt64BE(BigInt.asIntN(64, cell), at);
+  if (typeof cell !== 'number') throw new TypeError(`a ${typeof cell} cannot be sent as ${bytes} bytes`);
+  if (bytes === 4) return buffer.writeInt32BE(cell, at);
+  // Two halves: a detour over a bigint costs ten times as much.
+  return buffer.writeUInt32BE(cell >>> 0, buffer.writeInt32BE(Math.floor(cell / HALF), at));
+}
+
+function writeText(buffer: Buffer, at: number, cell: Cell): number {
+  if (typeof cell !== 'string') throw new TypeError(`a ${typeof cell} cannot be sent as text`);
+  const length = buffer.write(cell, at + 4, 'utf8');
+  return buffer.writeInt32BE(length, at) + length;
+}
+
+function roomForTexts<T>(from: readonly T[], value: (one: T) => Cell): number {
   let size = HEADER_BYTES;
-  for (const value of values) size += 4 + (typeof value === 'string' ? roomFor(value) : 0);
-  const buffer = Buffer.allocUnsafe(size);
-  let at = HEADER_BYTES;
-  let nulls = false;
-  for (const value of values) {
-    if (value === null) {
-      nulls = true;
-      at = buffer.writeInt32BE(NULL_LENGTH, at);
-      continue;
-    }
-    if (typeof value !== 'string') throw new TypeError(`a ${typeof value} cannot be sent as text`);
-    const length = buffer.write(value, at + 4, 'utf8');
-    buffer.writeInt32BE(length, at);
-    at += 4 + length;
+  for (const one of from) {
+    const cell = value(one);
+    size += 4 + (typeof cell === 'string' ? roomFor(cell) : 0);
   }
-  writeHeader(buffer, oid, values.length, nulls);
-  return buffer.subarray(0, at);
+  return size;
 }
 
 // Three bytes hold any UTF-16 code unit: for short texts that is cheaper than measuring each first.
@@ -91,12 +100,4 @@ const SHORT_CHARACTERS = 256;
 
 function roomFor(text: string): number {
   return text.length <= SHORT_CHARACTERS ? text.length * 3 : Buffer.byteLength(text);
-}
-
-function writeHeader(buffer: Buffer, oid: number, length: number, nulls: boolean): void {
-  buffer.writeInt32BE(1, 0); // dimensions
-  buffer.writeInt32BE(nulls ? 1 : 0, 4);
-  buffer.writeInt32BE(oid, 8);
-  buffer.writeInt32BE(length, 12);
-  buffer.writeInt32BE(1, 16); // lower bound
 }

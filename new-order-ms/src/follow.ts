@@ -12,10 +12,10 @@
  * facade sends callers to the owner of the data. If it ended instead, a supervisor would start it again, into the same record,
  * for ever, and the reason would drown in the log.
  */
-import type { Backbone, Batch, Consumer, Offsets } from '@banyan/backbone/transport';
-import { BackboneError } from '@banyan/backbone/errors';
+import type { Backbone } from '@banyan/backbone/transport';
 import type { Logger } from 'pino';
 import { Applier, type Effect } from './apply.ts';
+import { consume, mayPass, partitionsOf } from './consume.ts';
 import { COPIES_CHANNEL, liveCopy, lockCopy, type Copy } from './copies.ts';
 import type { Progress } from './core/applied.ts';
 import { TOPICS } from './core/tables.ts';
@@ -145,47 +145,28 @@ export class Follower {
       this.#applier = null;
       this.#wake();
     });
-    const consumer = await this.#consume(applier, onProgress);
-    // Asked for at once, so that a rejection while we look at something else is not unhandled.
-    const over = consumer.done.then(
-      () => null,
-      (error: unknown) => ({ error }),
-    );
+    const consumer = await consume(backbone, applier, {
+      onEffect: (effect, seconds) => {
+        this.#options.onEffect?.(effect, applier.progress, seconds);
+        this.#tell();
+        onProgress();
+      },
+      onRetry: (error) => log.warn({ error: wordsOf(error) }, 'a batch is tried again'),
+    });
     this.#applier = applier;
     this.#stand({ kind: 'following' });
     this.#tell();
     log.info({ copy: copy.name }, 'following');
     try {
       while (!this.#stopping.signal.aborted) {
-        const outcome = await Promise.race([over, this.#pause(LOOK_MS).then(() => 'look' as const)]);
-        if (outcome !== 'look') return fail(outcome);
+        await Promise.race([consumer.over, this.#pause(LOOK_MS)]);
+        if (consumer.failure !== null) throw consumer.failure;
         if (ended.lost) throw new OrdersError('ORD_LOST', 'The connection to the read model broke.');
         if ((await asked(liveCopy(session.client))).number !== copy.number) return;
       }
     } finally {
       await consumer.close();
     }
-  }
-
-  #consume(applier: Applier, onProgress: () => void): Promise<Consumer> {
-    return this.#options.backbone.consume({
-      group: `orders.${applier.copy.name}`,
-      topics: TOPICS,
-      start: 'earliest',
-      resume: (partitions) => applier.resume(partitions),
-      onBatch: async (batch: Batch) => {
-        const startedAt = performance.now();
-        const effect = await applier.apply(batch);
-        this.#options.onEffect?.(effect, applier.progress, (performance.now() - startedAt) / 1_000);
-        this.#tell();
-        onProgress();
-      },
-      onError: (error) => {
-        const retry = error instanceof OrdersError ? error.code === 'ORD_BUSY' : mayPass(error);
-        if (retry) this.#options.log.warn({ error: wordsOf(error) }, 'a batch is tried again');
-        return retry ? 'retry' : 'stop';
-      },
-    });
   }
 
   /** Ends early when there is something to look at. */
@@ -217,10 +198,6 @@ export class Follower {
   }
 }
 
-function fail(outcome: { readonly error: unknown } | null): void {
-  if (outcome !== null) throw outcome.error;
-}
-
 /** A statement of the projection's own connection: what the driver throws, in our words. */
 async function asked<T>(answer: Promise<T>): Promise<T> {
   try {
@@ -228,24 +205,4 @@ async function asked<T>(answer: Promise<T>): Promise<T> {
   } catch (error) {
     throw translate(error, 'cannot ask the read model');
   }
-}
-
-/**
- * Whether waiting can help. A topic that is not there yet will be made by the connector; a database that does not let us in
- * did so when the service started.
- */
-function mayPass(error: unknown): boolean {
-  if (error instanceof BackboneError) return error.retry || error.code === 'BACKBONE_NO_TOPIC';
-  if (error instanceof OrdersError) return error.retryable || error.code === 'ORD_DATABASE';
-  return false;
-}
-
-/** How many partitions each topic has, from the names of all of them. */
-export function partitionsOf(offsets: Offsets): ReadonlyMap<string, number> {
-  const counts = new Map<string, number>();
-  for (const name of offsets.keys()) {
-    const topic = name.slice(0, name.lastIndexOf('-'));
-    counts.set(topic, (counts.get(topic) ?? 0) + 1);
-  }
-  return counts;
 }

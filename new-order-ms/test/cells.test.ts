@@ -16,15 +16,15 @@ function cell(name: string, value: unknown): unknown {
 
 describe('a row of the envelope', () => {
   test.each([
-    ['order_key', 7, 7n],
+    ['order_key', 7, 7],
     ['order_key', 9007199254740993n, 9007199254740993n],
     ['order_id', '4711', '4711'],
     ['total', '605.00', '605.00'],
     ['total', '-0.01', '-0.01'],
     ['total', '1E-20', '1E-20'],
     ['total', 'NaN', 'NaN'],
-    ['pickup_date', 1_709_210_096_789_012, 762_525_296_789_012n],
-    ['updated_at', '2024-02-29T07:04:56.789012Z', 762_505_496_789_012n],
+    ['pickup_date', 1_709_210_096_789_012, 762_525_296_789_012],
+    ['updated_at', '2024-02-29T07:04:56.789012Z', 762_505_496_789_012],
     ['special_instructions', '{"a": 1.0, "b": 9007199254740993}', '{"a": 1.0, "b": 9007199254740993}'],
     ['special_instructions', 'null', 'null'],
     ['special_instructions', null, null],

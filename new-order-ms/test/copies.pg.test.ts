@@ -45,7 +45,7 @@ async function applierOf(copy: Copy): Promise<{ applier: Applier; session: Sessi
   return { applier, session };
 }
 
-const caughtUp = (): Promise<void> => Promise.resolve();
+const caughtUp = (): Promise<boolean> => Promise.resolve(true);
 const cities = (): Promise<readonly (readonly (string | null)[])[]> => desk.rows('SELECT city FROM read.ports');
 
 test('however many processes start at once, there is one live copy', async () => {
@@ -119,10 +119,11 @@ describe('a swap', () => {
     const { applier, session } = await applierOf(copy);
     let applied: Promise<unknown> = Promise.resolve();
     const done = await swap(operator.client, copy, async (live) => {
-      expect(live).toEqual(new Map([['legacy.public.ports-0', 1n]]));
+      expect(live).toEqual({ next: new Map([['legacy.public.ports-0', 1n]]), applied: [] });
       applied = desk.apply([port(1, 'meanwhile', 20, 1n)]).catch((error: unknown) => error);
       const rebuilt = [port(1, 'old', 10, 0n)];
       await applier.apply({ entries: rebuilt, next: nextOf(rebuilt) });
+      return true;
     });
     expect(done).toBe(true);
     expect(await applied).toMatchObject({ code: 'ORD_MOVED' });

@@ -148,8 +148,8 @@ beforeAll(async () => {
     reading(4, 3, '-14.99', false),
     reading(5, 3, '-20.00'),
     // Orders whose customer or address has not arrived, and one that is gone.
-    order(8, { customer_id: 99, order_id: 'no-customer' }),
-    order(9, { pickup_address: 99, order_id: 'no-address' }),
+    order(8, { customer_id: 99, order_id: 'no-customer', created_at: 0 }),
+    order(9, { pickup_address: 99, order_id: 'no-address', created_at: 0 }),
     record({ table: 'orders', op: 'd', key: { order_key: 6 }, at: at(100_000) }),
   ]);
   pool = openPool(desk.url);

@@ -3,14 +3,14 @@
  * at, so that a column that was renamed or retyped in the monolith stops the projection instead of filling it with nonsense.
  */
 import { UNAVAILABLE, type Row, type Value } from '@banyan/backbone/core/envelope';
-import { dateOfDays, timestampOfMicros, timestampOfText } from './calendar.ts';
+import { dateOfDays, timestampOfMicros, timestampOfText, type Whole } from './calendar.ts';
 import { missableBit, type Column, type Kind, type Table } from './tables.ts';
 
 /**
- * A value as it goes to Postgres: bigint for integers and, in Postgres' own binary form, for dates and times; text for the
- * rest (an array of texts as Postgres' array literal).
+ * A value as it goes to Postgres: a whole number (a bigint beyond 2^53) for integers and, in Postgres' own binary form, for
+ * dates and times; text for the rest (an array of texts as Postgres' array literal).
  */
-export type Cell = null | bigint | boolean | string;
+export type Cell = null | Whole | boolean | string;
 
 /**
  * `inexact`: a number that is needed came out of a fast parse beyond 2^53; parse exactly and ask again.
@@ -63,21 +63,26 @@ const MAX_INTEGER = 9_223_372_036_854_775_807n; // int8, whatever the monolith's
 const DECIMAL = /^(?:-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|NaN|-?Infinity)$/;
 
 const readers: Readonly<Record<Kind, (value: Value) => Read>> = {
-  integer: (value) => integer(value, (whole) => (whole <= MAX_INTEGER && whole >= -MAX_INTEGER - 1n ? whole : null)),
+  integer: (value) => whole(value, fitting),
   decimal: (value) => (typeof value === 'string' && DECIMAL.test(value) ? value : MISFIT),
   boolean: (value) => (typeof value === 'boolean' ? value : MISFIT),
   text: (value) => (typeof value === 'string' ? value : MISFIT),
   texts,
   json,
-  timestamp: (value) => integer(value, timestampOfMicros),
+  timestamp: (value) => whole(value, timestampOfMicros),
   instant: (value) => (typeof value === 'string' ? (timestampOfText(value) ?? MISFIT) : MISFIT),
-  date: (value) => integer(value, dateOfDays),
+  date: (value) => whole(value, dateOfDays),
 };
 
-function integer(value: Value, convert: (whole: bigint) => bigint | null): Read {
+function whole(value: Value, convert: (value: Whole) => Whole | null): Read {
   if (typeof value === 'bigint') return convert(value) ?? MISFIT;
   if (typeof value !== 'number' || !Number.isInteger(value)) return MISFIT;
-  return Number.isSafeInteger(value) ? (convert(BigInt(value)) ?? MISFIT) : INEXACT;
+  return Number.isSafeInteger(value) ? (convert(value) ?? MISFIT) : INEXACT;
+}
+
+function fitting(value: Whole): Whole | null {
+  if (typeof value === 'number') return value;
+  return value <= MAX_INTEGER && value >= -MAX_INTEGER - 1n ? value : null;
 }
 
 function json(value: Value): Read {

@@ -19,9 +19,14 @@ export interface Freshness {
 
 /** @param now milliseconds since 1970 */
 export function freshnessOf(applied: readonly Applied[], now: number): Freshness {
-  const oldest = applied.length === 0 ? 0 : Math.min(...applied.map(({ timestamp }) => timestamp));
   const watermarks = applied.map(({ watermark }) => writeWatermark(watermark));
-  return { model: MODEL, applied: watermarks, lagMs: Math.max(0, Math.round(now - oldest)) };
+  return { model: MODEL, applied: watermarks, lagMs: lagOf(applied, now) };
+}
+
+/** The age of the oldest applied watermark, in milliseconds: see {@link Freshness}. */
+export function lagOf(applied: readonly Applied[], now: number): number {
+  const oldest = applied.length === 0 ? 0 : Math.min(...applied.map(({ timestamp }) => timestamp));
+  return Math.max(0, Math.round(now - oldest));
 }
 
 /** Whether the model has applied every fence. */
