@@ -67,7 +67,7 @@ async function start(config: Config): Promise<void> {
   const connector = new Connector({
     config,
     log,
-    openSink: sinkFor(config.sink, config.topicPrefix),
+    openSink: sinkFor(config, log),
     headers: contextHeaders(config),
     onReady: () => announce(config, app),
   });

@@ -12,9 +12,9 @@ import { CdcError } from './errors.ts';
 import type { Sql } from './wire.ts';
 
 // A keepalive follows a flush within a millisecond or two. Past that, nothing is coming.
-const PATIENCE_MS = 5;
-// While the stream is behind, another message would not bring it on.
-const MESSAGE_INTERVAL_MS = 1_000;
+const PATIENCE_MS = 3;
+// While the stream is behind our last message, another one would not bring it on.
+const BEHIND_MS = 50;
 const FLUSHED_MESSAGE_SINCE = 170_000; // pg_logical_emit_message has a parameter for it from 17 on
 
 export interface FenceOptions {
@@ -38,7 +38,6 @@ export class Fences {
   #wanted: Lsn = 0n as Lsn;
   /** Behind our last message. */
   #pushed: Lsn = 0n as Lsn;
-  #sentAt = Number.NEGATIVE_INFINITY;
   #closed = false;
 
   constructor(options: FenceOptions) {
@@ -76,21 +75,26 @@ export class Fences {
     return { source, epoch, lsn: formatLsn(lsn) };
   }
 
+  /** Looks again in a moment whether the stream has come to what was handed out. */
   #watch(): void {
-    if (this.#timer !== null || this.#closed || this.#options.reached() >= this.#wanted) return;
-    const behind = this.#options.reached() < this.#pushed;
-    const rest = MESSAGE_INTERVAL_MS - (performance.now() - this.#sentAt);
-    const wait = behind ? Math.max(PATIENCE_MS, rest) : PATIENCE_MS;
+    if (this.#timer !== null || this.#closed || this.#covered()) return;
+    const wait = this.#options.reached() < this.#pushed ? BEHIND_MS : PATIENCE_MS;
     this.#timer = setTimeout(() => {
       this.#timer = null;
-      if (this.#options.reached() < this.#wanted) void this.#push();
+      if (this.#covered()) return;
+      if (this.#options.reached() < this.#pushed) this.#watch();
+      else void this.#push();
     }, wait);
+  }
+
+  /** Whether everything handed out is reached, or will be: the WAL up to our last message is flushed. */
+  #covered(): boolean {
+    return this.#options.reached() >= this.#wanted || this.#pushed >= this.#wanted;
   }
 
   /** Writes WAL of our own, flushed, so that the walsender gets past whatever it waits for. */
   async #push(): Promise<void> {
     const { sql, version, prefix, segmentBytes, log } = this.#options;
-    this.#sentAt = performance.now();
     const call = version >= FLUSHED_MESSAGE_SINCE ? `(false, $1::text, '', true)` : `(true, $1::text, '')`;
     try {
       const [row] = await sql.rows(`SELECT pg_logical_emit_message${call}`, [prefix]);

@@ -49,7 +49,7 @@ export interface Looking {
 
 /**
  * Looks at the server, the tables and the publication; changes nothing.
- * @throws CdcError CDC_WAL_LEVEL, CDC_NOT_SUPPORTED, CDC_NO_TABLES, CDC_NO_IDENTITY, CDC_SOURCE_LOST while it recovers
+ * @throws CdcError CDC_WAL_LEVEL, CDC_NOT_SUPPORTED, CDC_NO_IDENTITY, CDC_SOURCE_LOST while it recovers
  */
 export async function look({ config, sql, replication, log }: Looking): Promise<Found> {
   const server = await readServer(sql);
@@ -71,8 +71,6 @@ export async function look({ config, sql, replication, log }: Looking): Promise<
   const all = await readTables(sql, { viaRoot: config.viaRoot, generated });
   const { chosen, idle } = select(config.tables, all);
   for (const glob of idle) log.warn(`"${glob}" under "tables" matches no table`);
-  if (chosen.length === 0)
-    throw new CdcError('CDC_NO_TABLES', `no table of database "${config.database.database}" matches "tables"`);
   assertIdentities(chosen);
   return { server, system: asSystem(row), tables: chosen, publication, generated };
 }
@@ -92,7 +90,7 @@ export interface Opened {
 
 /**
  * Opens the sink and decides whether the stream goes on. Nobody is shut out of the sink while the slot is in use.
- * @throws CdcError CDC_SLOT_IN_USE, CDC_SLOT_FOREIGN, CDC_GAP, CDC_CHECKPOINT, or the sink's
+ * @throws CdcError CDC_SLOT_IN_USE, CDC_SLOT_FOREIGN, CDC_GAP, CDC_NO_TABLES, CDC_CHECKPOINT, or the sink's
  */
 export async function decide(looking: Looking, found: Found, openSink: () => Promise<Sink>): Promise<Opened> {
   const { config, sql, replication } = looking;
@@ -128,6 +126,9 @@ export async function decide(looking: Looking, found: Found, openSink: () => Pro
         decision.because === 'slot-foreign' ? 'CDC_SLOT_FOREIGN' : 'CDC_GAP',
         `${decision.because}: ${decision.says}; ${decision.remedy}`,
       );
+    // A stream that goes on may have to bring the last changes of tables that are gone.
+    if (decision.kind === 'begin' && found.tables.length === 0)
+      throw new CdcError('CDC_NO_TABLES', `no table of database "${config.database.database}" matches "tables"`);
     if (decision.kind === 'wait') throw new CdcError('CDC_SLOT_IN_USE', decision.says);
     return { sink, checkpoint, decision };
   } catch (error) {

@@ -30,6 +30,7 @@ export function publicationChanges(
   tables: readonly Table[],
   version: number,
 ): readonly string[] {
+  if (tables.length === 0) return [];
   const name = quoteName(config.publication);
   // ONLY: the tables that inherit from one are listed, or not, in their own right.
   const list = tables.map((table) => (table.partitioned ? '' : 'ONLY ') + quoteTable(table)).join(', ');

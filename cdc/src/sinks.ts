@@ -1,15 +1,15 @@
 /** Which sink a configuration means. */
-import type { SinkConfig } from './config.ts';
-import { CdcError } from './errors.ts';
+import type { Logger } from 'pino';
+import type { Config } from './config.ts';
+import { logSink } from './log.ts';
 import { openStdout } from './stdout.ts';
 import type { OpenSink } from './sink.ts';
 
-/** @param source the topic prefix: also the producer's id in the log */
-export function sinkFor(config: SinkConfig, _source: string): OpenSink {
-  switch (config.kind) {
+export function sinkFor({ sink, topicPrefix }: Config, log: Logger): OpenSink {
+  switch (sink.kind) {
     case 'stdout':
-      return () => openStdout(config.checkpoint);
+      return () => openStdout(sink.checkpoint);
     case 'log':
-      return () => Promise.reject(new CdcError('CDC_NOT_SUPPORTED', '"sink: log" is not supported yet'));
+      return logSink(sink, topicPrefix, (error) => log.warn({ error }, 'the log had trouble, and goes on'));
   }
 }
