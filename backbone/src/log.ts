@@ -4,7 +4,7 @@
  *
  * A session each for every producer, consumer and replay; one for listening; one for everything else.
  */
-import { LogConsumer, startConsumer } from './log/consumer.ts';
+import { startConsumer } from './log/consumer.ts';
 import { openListener, type Listener } from './log/listener.ts';
 import { openProducer } from './log/producer.ts';
 import { extents } from './log/read.ts';
@@ -114,7 +114,7 @@ class Log implements Backbone {
     const open = (onLost: () => void): Promise<Session> => this.#connect('consumer', false, onLost);
     const onEnded = (): boolean => this.#open.delete(consumer);
     const shell = { layout: this.#layout, listener, connect: open, onEnded };
-    const consumer: LogConsumer = await startConsumer({ ...options, ...shell });
+    const consumer: Consumer = await startConsumer({ ...options, ...shell });
     this.#open.add(consumer);
     return consumer;
   }

@@ -18,7 +18,9 @@ export function refusalOfText(text: string): string | null {
 /** The log's form of headers: a flat JSON array, or null for none. */
 export function packHeaders(headers: readonly Header[]): string | null {
   if (headers.length === 0) return null;
-  return JSON.stringify(headers.flatMap(({ key, value }) => [key, value]));
+  const flat: string[] = [];
+  for (const { key, value } of headers) flat.push(key, value);
+  return JSON.stringify(flat);
 }
 
 const NO_HEADERS: readonly Header[] = [];

@@ -16,21 +16,6 @@ import type { Statement } from './session.ts';
 import { int4Array, textArray } from './array.ts';
 import type { WatermarkJson } from '../core/fence.ts';
 
-/** A batch as columns: one index, one record. */
-export interface Columns {
-  readonly tps: number[];
-  /** Place among the batch's records of the same partition, from 0. */
-  readonly ranks: number[];
-  /** Of key, value and headers in UTF-8. */
-  readonly sizes: number[];
-  readonly keys: (string | null)[];
-  readonly keyBytes: number[];
-  readonly values: (string | null)[];
-  readonly valueBytes: number[];
-  readonly headers: (string | null)[];
-  readonly headerBytes: number[];
-}
-
 /** What a batch takes of one partition. */
 export interface Want {
   readonly tp: number;
@@ -57,7 +42,8 @@ export interface Append {
   readonly epoch: bigint;
   readonly checkpoint: string | null;
   readonly wants: readonly Want[];
-  readonly columns: Columns;
+  /** The records as arrays: tp, rank (place among those of the same tp), bytes, key, value, headers. */
+  readonly columns: readonly Buffer[];
   /** The records as a notification carries them, or null when they do not fit. */
   readonly carried: string | null;
   readonly mark: Mark | null;
@@ -75,12 +61,7 @@ export function appendStatement(layout: Layout): (append: Append) => Statement {
       int4Array(wants.map(({ tp }) => tp)),
       int4Array(wants.map(({ count }) => count)),
       int4Array(wants.map(({ partitions }) => partitions)),
-      int4Array(columns.tps),
-      int4Array(columns.ranks),
-      int4Array(columns.sizes),
-      textArray(columns.keys, columns.keyBytes),
-      textArray(columns.values, columns.valueBytes),
-      textArray(columns.headers, columns.headerBytes),
+      ...columns,
       carried,
       layout.name,
     ];

@@ -4,7 +4,8 @@ import { Packer } from '../core/carry.ts';
 import { packHeaders, refusalOfText } from '../core/record.ts';
 import { partitionOf } from '../core/topic.ts';
 import type { Outgoing } from '../transport.ts';
-import type { Columns, Want } from './append.ts';
+import type { Want } from './append.ts';
+import { int4Array, textArray } from './array.ts';
 import type { Topic } from './topics.ts';
 
 // A row of 10 MB is a real thing; beyond this, something else than a row was meant.
@@ -16,8 +17,24 @@ export const CARRY_BYTES: number = 7_600;
 // Four lengths and their commas.
 const CARRY_OVERHEAD_BYTES = 16;
 
+/** A batch as columns: one index, one record. */
+interface Columns {
+  readonly tps: number[];
+  /** Place among the batch's records of the same partition, from 0. */
+  readonly ranks: number[];
+  /** Of key, value and headers in UTF-8. */
+  readonly sizes: number[];
+  readonly keys: (string | null)[];
+  readonly keyBytes: number[];
+  readonly values: (string | null)[];
+  readonly valueBytes: number[];
+  readonly headers: (string | null)[];
+  readonly headerBytes: number[];
+}
+
 export interface Placed {
-  readonly columns: Columns;
+  /** As the statement takes them. */
+  readonly columns: readonly Buffer[];
   readonly wants: readonly Want[];
   /** The records as a notification carries them; null when they are too large for one. */
   readonly packer: Packer | null;
@@ -59,7 +76,18 @@ export function place(batch: readonly Outgoing[], topics: ReadonlyMap<string, To
   }
   const wants = [...counts].map(([tp, { count, partitions }]) => ({ tp, count, partitions }));
   const packedBytes = total + batch.length * CARRY_OVERHEAD_BYTES;
-  return { columns, wants, packer: packedBytes < CARRY_BYTES ? pack(columns) : null, packedBytes };
+  return { columns: encode(columns), wants, packer: packedBytes < CARRY_BYTES ? pack(columns) : null, packedBytes };
+}
+
+function encode(columns: Columns): readonly Buffer[] {
+  return [
+    int4Array(columns.tps),
+    int4Array(columns.ranks),
+    int4Array(columns.sizes),
+    textArray(columns.keys, columns.keyBytes),
+    textArray(columns.values, columns.valueBytes),
+    textArray(columns.headers, columns.headerBytes),
+  ];
 }
 
 /** Adds what does not depend on the partition. Returns the record's size in bytes. */

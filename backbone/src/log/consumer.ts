@@ -36,7 +36,7 @@ export interface LogConsumerOptions extends ConsumerOptions {
 }
 
 /** Resolves once the consumer is a member of its group and has what was free of its share. */
-export async function startConsumer(options: LogConsumerOptions): Promise<LogConsumer> {
+export async function startConsumer(options: LogConsumerOptions): Promise<Consumer> {
   const { group } = options;
   if (group === '' || group.length > MAX_GROUP_CHARACTERS) {
     throw new BackboneError('BACKBONE_BAD_NAME', `a group's name has 1 to ${MAX_GROUP_CHARACTERS} characters`);
@@ -46,7 +46,7 @@ export async function startConsumer(options: LogConsumerOptions): Promise<LogCon
   return consumer;
 }
 
-export class LogConsumer implements Consumer {
+class LogConsumer implements Consumer {
   readonly done: Promise<void>;
   readonly #options: LogConsumerOptions;
   readonly #bell = new Bell();

@@ -64,8 +64,10 @@ class LogProducer implements Producer {
     for (const topic of topics) this.#keep(topic);
   }
 
-  send(batch: readonly Outgoing[], options: SendOptions = {}): Promise<Offsets> {
-    const turn = this.#last.then(() => this.#send(batch, options));
+  async send(batch: readonly Outgoing[], options: SendOptions = {}): Promise<Offsets> {
+    // While another batch is on its way, this one is made ready: it costs about as much here as it will there.
+    const early = batch.every(({ topic }) => this.#topics.has(topic)) ? this.#place(batch) : null;
+    const turn = this.#last.then(() => this.#send(batch, options, early));
     this.#last = turn.catch(() => undefined);
     return turn;
   }
@@ -77,7 +79,11 @@ class LogProducer implements Producer {
     this.#options.onClosed();
   }
 
-  async #send(batch: readonly Outgoing[], options: SendOptions): Promise<Offsets> {
+  #place(batch: readonly Outgoing[]): Placed {
+    return place(batch, this.#topics, () => this.#spread++);
+  }
+
+  async #send(batch: readonly Outgoing[], options: SendOptions, early: Placed | null): Promise<Offsets> {
     const { checkpoint } = options;
     if (checkpoint !== undefined && Buffer.byteLength(checkpoint) > MAX_CHECKPOINT_BYTES) {
       throw new BackboneError('BACKBONE_TOO_LARGE', `a checkpoint is above the limit of ${MAX_CHECKPOINT_BYTES} bytes`);
@@ -87,7 +93,7 @@ class LogProducer implements Producer {
       throw new BackboneError(code, `producer ${this.#options.id} cannot send any more: ${because}`);
     }
     try {
-      return await this.#attempt(batch, options);
+      return await this.#attempt(batch, options, early);
     } catch (error) {
       if (error instanceof BackboneError) this.#settle(error);
       throw error;
@@ -99,10 +105,11 @@ class LogProducer implements Producer {
   }
 
   /** Twice at the most: what the log refuses because the producer's picture is old is mended, and then asked again. */
-  async #attempt(batch: readonly Outgoing[], options: SendOptions): Promise<Offsets> {
-    for (let retry = true; ; retry = false) {
+  async #attempt(batch: readonly Outgoing[], options: SendOptions, early: Placed | null): Promise<Offsets> {
+    let placed = early;
+    for (let retry = true; ; retry = false, placed = null) {
       await this.#learn(batch, options);
-      const append = this.#prepare(batch, options);
+      const append = this.#prepare(placed ?? this.#place(batch), options);
       try {
         return this.#note(await this.#options.session.query(this.#statement(append)));
       } catch (error) {
@@ -126,8 +133,7 @@ class LogProducer implements Producer {
     for (const place of topic.places) this.#places.set(place.tp, place);
   }
 
-  #prepare(batch: readonly Outgoing[], { checkpoint, watermark }: SendOptions): Append {
-    const placed = place(batch, this.#topics, () => this.#spread++);
+  #prepare(placed: Placed, { checkpoint, watermark }: SendOptions): Append {
     const mark = watermark === undefined ? null : this.#mark(watermark);
     const wants = mark === null ? placed.wants : withMark(placed, mark);
     return {
@@ -164,7 +170,7 @@ class LogProducer implements Producer {
     const next = new Map<string, bigint>();
     for (const [tp, end, ready] of rows) {
       const place = this.#places.get(Number(tp));
-      if (place === undefined || end == null || ready == null) continue; // A checkpoint alone.
+      if (place === undefined || typeof end !== 'string' || typeof ready !== 'string') continue; // A checkpoint alone.
       next.set(place.name, BigInt(end));
       const { segment } = this.#topics.get(place.topic) ?? { segment: 0n };
       // In the background: its failure is told by the one who does it, and the next batch comes back to it.

@@ -92,7 +92,7 @@ export async function prepareLayout(session: Session, layout: Layout): Promise<v
 /** 0 where there is no log yet. */
 async function currentVersion(queries: Queries, layout: Layout): Promise<number> {
   const [found] = await queries.query({ text: 'select to_regclass($1)', values: [`${layout.schema}.meta`] });
-  if (found?.[0] == null) return 0;
+  if (typeof found?.[0] !== 'string') return 0;
   const [row] = await queries.query({ text: `select schema_version from ${layout.schema}.meta` });
   const version = Number(row?.[0] ?? 0);
   if (version <= SCHEMA_VERSION) return version;
