@@ -64,6 +64,11 @@ export class Applier {
     return this.#snapshotOver;
   }
 
+  /** How many tables have a row that still lacks a value (TOAST): a new snapshot of them brings it. */
+  get incompleteTables(): number {
+    return this.#incomplete.size;
+  }
+
   /**
    * Reads where the copy stands.
    * @throws OrdersError ORD_LOST, ORD_MOVED when it is gone

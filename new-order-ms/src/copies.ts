@@ -163,6 +163,11 @@ export async function seedCheckpoints(
   );
 }
 
+/** Tells the services that a copy can be taken over. */
+export async function announce(client: ClientBase): Promise<void> {
+  await client.query(`NOTIFY ${COPIES_CHANNEL}`);
+}
+
 /** Drops every retired copy. Readers have left it: the views have shown another one since its retirement. */
 export async function dropRetired(client: ClientBase): Promise<readonly string[]> {
   return inTransaction(client, async () => {

@@ -67,6 +67,11 @@ export class Follower {
     return this.#applier?.progress ?? null;
   }
 
+  /** As the applier's; 0 where we do not lead. */
+  get incompleteTables(): number {
+    return this.#applier?.incompleteTables ?? 0;
+  }
+
   /** Resolves at the next change of `progress`. */
   changed(): Promise<void> {
     return this.#changed;
@@ -153,15 +158,15 @@ export class Follower {
       },
       onRetry: (error) => log.warn({ error: wordsOf(error) }, 'a batch is tried again'),
     });
-    this.#applier = applier;
+    if (!ended.lost) this.#applier = applier;
     this.#stand({ kind: 'following' });
     this.#tell();
     log.info({ copy: copy.name }, 'following');
     try {
       while (!this.#stopping.signal.aborted) {
-        await Promise.race([consumer.over, this.#pause(LOOK_MS)]);
-        if (consumer.failure !== null) throw consumer.failure;
+        if (!ended.lost) await Promise.race([consumer.over, this.#pause(LOOK_MS)]);
         if (ended.lost) throw new OrdersError('ORD_LOST', 'The connection to the read model broke.');
+        if (consumer.failure !== null) throw consumer.failure;
         if ((await asked(liveCopy(session.client))).number !== copy.number) return;
       }
     } finally {

@@ -37,6 +37,7 @@ async function main(): Promise<void> {
     lagSeconds: () => lagOf(follower.progress?.applied ?? [], Date.now()) / 1_000,
     following: () => (follower.standing.kind === 'following' ? 1 : 0),
     halted: () => (follower.standing.kind === 'halted' ? 1 : 0),
+    incomplete: () => follower.incompleteTables,
   });
   const freshness = createFreshness(pool, follower, () => Date.now());
   const app = build({ pool, logger, freshness, standing: () => follower.standing, metrics });

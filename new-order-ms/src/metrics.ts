@@ -19,6 +19,8 @@ export interface Gauges {
   readonly following: () => number;
   /** 1 when a record could not be taken. */
   readonly halted: () => number;
+  /** Tables with a row that lacks a value. */
+  readonly incomplete: () => number;
 }
 
 // A batch of one row takes about a millisecond, one of two thousand rows thirty.
@@ -65,6 +67,7 @@ export function createMetrics(gauges: Gauges): Metrics {
   asked('orders_lag_seconds', 'Age of the oldest applied watermark', gauges.lagSeconds);
   asked('orders_following', 'Whether this process keeps the read model up to date', gauges.following);
   asked('orders_halted', 'Whether a record could not be taken, and the projection has stopped', gauges.halted);
+  asked('orders_incomplete_tables', 'Tables with a row whose long value has not come', gauges.incomplete);
   return {
     registry,
     applied: (effect, progress, seconds) => {

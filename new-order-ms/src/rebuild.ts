@@ -10,6 +10,7 @@ import type { Backbone, Offsets } from '@banyan/backbone/transport';
 import { Applier } from './apply.ts';
 import { consume, partitionsOf, type Consuming } from './consume.ts';
 import {
+  announce,
   buildingCopy,
   dropRetired,
   ensureCopies,
@@ -61,6 +62,7 @@ export async function rebuild(options: RebuildOptions): Promise<void> {
     await seedCheckpoints(operator.client, copy, starts);
     options.say(`${copy.name}: ${resumed ? 'going on where an earlier rebuild was cut off' : 'building'}`);
     await build(operator, copy, options);
+    await announce(operator.client); // Our lock on it is gone: the service need not wait for its next look.
     for (const name of await dropRetired(operator.client)) options.say(`${name}: dropped`);
   });
 }

@@ -232,6 +232,7 @@ describe('a rebuild', () => {
     const from = await source();
     for (let batch = 0; batch < 5; batch += 1) await from.work(100);
     await rebuild(options(await backbone(), []));
+    expect(await ask(orders.url, 'SELECT number FROM read.copies')).toEqual([{ number: 2 }]);
     await settled(from);
   });
 

@@ -159,7 +159,7 @@ beforeAll(async () => {
     logger: pino({ level: 'silent' }),
     freshness: createFreshness(pool, leader, () => NOW),
     standing: () => standing,
-    metrics: createMetrics({ lagSeconds: () => 1.5, following: () => 1, halted: () => 0 }),
+    metrics: createMetrics({ lagSeconds: () => 1.5, following: () => 1, halted: () => 0, incomplete: () => 0 }),
   });
 });
 afterAll(async () => {
