@@ -19,6 +19,8 @@ export interface Table extends TableFacts, IdentityFacts {
   /** The planner's idea of the number of rows; null before the first ANALYZE. */
   readonly estimatedRows: number | null;
   readonly partitioned: boolean;
+  /** Whether our role may read its rows. */
+  readonly readable: boolean;
 }
 
 export interface Server {
@@ -48,6 +50,7 @@ const tableRow = z.object({
   schema: z.string(),
   table: z.string(),
   partitioned: z.boolean(),
+  readable: z.boolean(),
   identity: z.enum(['d', 'n', 'f', 'i']),
   estimate: z.number(),
   primary: z.array(z.string()),
@@ -71,6 +74,7 @@ const tableRow = z.object({
 const TABLE_SQL = `
   SELECT json_build_object(
     'oid', c.oid::int8, 'schema', n.nspname, 'table', c.relname, 'partitioned', c.relkind = 'p',
+    'readable', has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'),
     'identity', c.relreplident, 'estimate', c.reltuples,
     'primary', coalesce(p.names, '[]'), 'immediate', coalesce(p.indimmediate, false),
     'identityIndex', coalesce(i.names, '[]'),
@@ -146,6 +150,7 @@ function asTable(row: Row, generated: boolean): Table {
     chunkKey: keys.every(({ chunkable }) => chunkable) ? keys.map(({ name, sqlType: type }) => ({ name, type })) : [],
     estimatedRows: found.estimate < 0 ? null : found.estimate,
     partitioned: found.partitioned,
+    readable: found.readable,
     identityIndex: found.identityIndex.length > 0,
     servingKey: found.primary.length > 0 && found.immediate,
   };

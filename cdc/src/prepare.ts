@@ -23,7 +23,7 @@ import { partingPoint } from './core/history.ts';
 import { plainName, quoteName, topicName, topicOf } from './core/name.ts';
 import { continuity, type Continuity } from './core/slot.ts';
 import { CdcError } from './errors.ts';
-import { assertIdentities, publicationChanges, publish, serves } from './publication.ts';
+import { assertIdentities, assertReadable, publicationChanges, publish, serves } from './publication.ts';
 import type { Sink } from './sink.ts';
 import type { Replication, Sql } from './wire.ts';
 
@@ -49,7 +49,7 @@ export interface Looking {
 
 /**
  * Looks at the server, the tables and the publication; changes nothing.
- * @throws CdcError CDC_WAL_LEVEL, CDC_NOT_SUPPORTED, CDC_NO_IDENTITY, CDC_SOURCE_LOST while it recovers
+ * @throws CdcError CDC_WAL_LEVEL, CDC_NOT_SUPPORTED, CDC_NO_IDENTITY, CDC_PRIVILEGES, CDC_SOURCE_LOST while it recovers
  */
 export async function look({ config, sql, replication, log }: Looking): Promise<Found> {
   const server = await readServer(sql);
@@ -72,6 +72,7 @@ export async function look({ config, sql, replication, log }: Looking): Promise<
   const { chosen, idle } = select(config.tables, all);
   for (const glob of idle) log.warn(`"${glob}" under "tables" matches no table`);
   assertIdentities(chosen);
+  assertReadable(chosen, config.database.user);
   return { server, system: asSystem(row), tables: chosen, publication, generated };
 }
 

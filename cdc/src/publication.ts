@@ -23,6 +23,19 @@ export function assertIdentities(tables: readonly Table[]): void {
   );
 }
 
+/** @throws CdcError CDC_PRIVILEGES naming every table that our role may not read, with what to run */
+export function assertReadable(tables: readonly Table[], role: string): void {
+  const closed = tables.filter(({ readable }) => !readable);
+  if (closed.length === 0) return;
+  const schemas = [...new Set(closed.map(({ schema }) => schema))].map(quoteName).join(', ');
+  const names = closed.map(quoteTable).join(', ');
+  throw new CdcError(
+    'CDC_PRIVILEGES',
+    `the role "${role}" may not read ${closed.map(plainName).join(', ')}. Have run:\n` +
+      `  GRANT USAGE ON SCHEMA ${schemas} TO ${quoteName(role)};\n  GRANT SELECT ON ${names} TO ${quoteName(role)};`,
+  );
+}
+
 /** What has to be run so that the publication fits; empty when it does. */
 export function publicationChanges(
   config: Pick<Config, 'publication' | 'viaRoot'>,

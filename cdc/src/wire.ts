@@ -274,7 +274,10 @@ export function translate(error: unknown, address: Address, purpose: string): Cd
   const what = `${address.label} (${purpose}): ${message}`;
   if (verdict.because === 'slot-busy') return new CdcError('CDC_SLOT_IN_USE', what, { cause: error });
   if (verdict.kind === 'retry') return new CdcError('CDC_SOURCE_LOST', what, { cause: error });
-  if (verdict.because === 'privileges') return new CdcError('CDC_PRIVILEGES', what, { cause: error });
+  if (verdict.because === 'privileges')
+    return new CdcError('CDC_PRIVILEGES', `${what}. The role needs REPLICATION, CONNECT, USAGE and SELECT`, {
+      cause: error,
+    });
   const remedy =
     verdict.because === 'no-database' ? 'check the name of the database' : 'check user and password under "database"';
   return new CdcError('CDC_UNAUTHORISED', `${what}; ${remedy}`, { cause: error });
@@ -294,5 +297,7 @@ export function codeOf(error: unknown): string {
 
 function messageOf(error: unknown): string {
   if (error instanceof AggregateError && error.message === '') return messageOf(error.errors[0]);
-  return typeof error === 'object' && error !== null && 'message' in error ? String(error.message) : String(error);
+  if (typeof error !== 'object' || error === null || !('message' in error)) return String(error);
+  const detail = 'detail' in error && typeof error.detail === 'string' ? ` (${error.detail})` : '';
+  return String(error.message) + detail;
 }
