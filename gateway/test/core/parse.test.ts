@@ -36,6 +36,7 @@ describe('what is JSON', () => {
     );
   });
 
+  // A repeated key is the one thing in which the reader is stricter.
   test('agrees with JSON.parse on what is no JSON, whatever a text is made of', () => {
     const scraps = [
       '{',
@@ -69,9 +70,9 @@ describe('what is JSON', () => {
           valid = false;
         }
         const parsed = parseJson(text);
-        // A repeated key is the one thing in which the reader is stricter.
         const isRepeat = parsed.kind === 'invalid' && parsed.because.includes('stands twice');
-        expect(parsed.kind === 'parsed' || isRepeat).toBe(valid);
+        fc.pre(!isRepeat); // The text ends there for the reader, whatever follows.
+        expect(parsed.kind === 'parsed').toBe(valid);
       }),
       { numRuns: 3000 },
     );
@@ -94,7 +95,8 @@ describe('what is JSON', () => {
           }
           const parsed = parseJson(broken);
           const isRepeat = parsed.kind === 'invalid' && parsed.because.includes('stands twice');
-          expect(parsed.kind === 'parsed' || isRepeat).toBe(valid);
+          fc.pre(!isRepeat); // The text ends there for the reader, whatever follows.
+          expect(parsed.kind === 'parsed').toBe(valid);
         },
       ),
       { numRuns: 2000 },
