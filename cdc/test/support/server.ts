@@ -1,0 +1,48 @@
+/** A Postgres of the test's own, which it may kill. */
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startPostgres, type EmbeddedPostgres } from '@banyan/stack/postgres';
+
+export interface Server {
+  readonly url: string;
+  readonly port: number;
+  /** Of the postmaster that runs now. */
+  readonly pid: number;
+  /** As the kernel does it, to every process of the server. */
+  kill(): Promise<void>;
+  /** Resolves when it has ended. */
+  stop(mode?: 'fast' | 'immediate'): Promise<void>;
+  /** On the same data and port. */
+  start(): Promise<void>;
+  /** Stops it, and removes its files. */
+  remove(): Promise<void>;
+}
+
+/** @param flags settings as `name=value` */
+export async function ownServer(flags: readonly string[] = []): Promise<Server> {
+  const folder = await mkdtemp(join(tmpdir(), 'banyan-cdc-pg-'));
+  await chmod(folder, 0o711); // As root, Postgres runs under another account and has to get through.
+  const dataDir = join(folder, 'data');
+  let server: EmbeddedPostgres = await startPostgres({ dataDir, port: 0, password: 'test', flags });
+  const { port, url } = server;
+  return {
+    url,
+    port,
+    get pid() {
+      return server.pid;
+    },
+    kill: async () => {
+      process.kill(-server.pid, 'SIGKILL');
+      await server.exited;
+    },
+    stop: (mode) => server.stop(mode),
+    start: async () => {
+      server = await startPostgres({ dataDir, port, password: 'test', flags });
+    },
+    remove: async () => {
+      await server.stop('immediate');
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
