@@ -12,7 +12,7 @@ export interface Started {
   readonly sink: MemorySink;
   /** Settles when it has ended. */
   readonly done: Promise<void>;
-  stop(): Promise<void>;
+  readonly stop: () => Promise<void>;
 }
 
 export interface StartOptions {

@@ -10,13 +10,15 @@ export interface Server {
   /** Of the postmaster that runs now. */
   readonly pid: number;
   /** As the kernel does it, to every process of the server. */
-  kill(): Promise<void>;
+  readonly kill: () => Promise<void>;
   /** Resolves when it has ended. */
-  stop(mode?: 'fast' | 'immediate'): Promise<void>;
+  readonly stop: (mode?: 'fast' | 'immediate') => Promise<void>;
   /** On the same data and port. */
-  start(): Promise<void>;
+  readonly start: () => Promise<void>;
+  /** What it has logged since its last start. */
+  readonly log: () => string;
   /** Stops it, and removes its files. */
-  remove(): Promise<void>;
+  readonly remove: () => Promise<void>;
 }
 
 /** @param flags settings as `name=value` */
@@ -24,7 +26,9 @@ export async function ownServer(flags: readonly string[] = []): Promise<Server> 
   const folder = await mkdtemp(join(tmpdir(), 'banyan-cdc-pg-'));
   await chmod(folder, 0o711); // As root, Postgres runs under another account and has to get through.
   const dataDir = join(folder, 'data');
-  let server: EmbeddedPostgres = await startPostgres({ dataDir, port: 0, password: 'test', flags });
+  let lines: string[] = [];
+  const onLog = (line: string): void => void lines.push(line);
+  let server: EmbeddedPostgres = await startPostgres({ dataDir, port: 0, password: 'test', flags, onLog });
   const { port, url } = server;
   return {
     url,
@@ -38,8 +42,10 @@ export async function ownServer(flags: readonly string[] = []): Promise<Server> 
     },
     stop: (mode) => server.stop(mode),
     start: async () => {
-      server = await startPostgres({ dataDir, port, password: 'test', flags });
+      lines = [];
+      server = await startPostgres({ dataDir, port, password: 'test', flags, onLog });
     },
+    log: () => lines.join('\n'),
     remove: async () => {
       await server.stop('immediate');
       await rm(folder, { recursive: true, force: true });
