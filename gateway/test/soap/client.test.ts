@@ -17,14 +17,12 @@ describe("a call of node-soap's client", () => {
   let service: SoapService;
   let seen: Identified[] = [];
   let bytes = 0;
-  let encoding: string | undefined;
 
   beforeAll(async () => {
     service = await loadService('/soap/OrderService', wsdl);
     server = createServer((incoming, response) => {
       void (async () => {
         const { method = '', rawHeaders } = incoming;
-        encoding = incoming.headers['content-encoding'];
         const found = await identify({ method, rawHeaders, body: incoming }, service, {
           check: 'whole',
           actionMismatch: 'refuse',
@@ -66,7 +64,7 @@ describe("a call of node-soap's client", () => {
     options: IOptions,
     operation: string,
     input: object,
-    { headers = {}, extra = {} }: { headers?: Record<string, string>; extra?: object } = {},
+    headers: Record<string, string> = {},
   ): Promise<unknown> {
     const { port } = server.address() as AddressInfo;
     const all: IOptions = { ...options, endpoint: `http://127.0.0.1:${port}/soap/OrderService` };
@@ -74,7 +72,7 @@ describe("a call of node-soap's client", () => {
     seen = [];
     bytes = 0;
     const method = client[`${operation}Async`] as (input: object, options: object, headers: object) => Promise<unknown>;
-    return await method(input, extra, headers).catch((error: unknown) => error);
+    return await method(input, {}, headers).catch((error: unknown) => error);
   }
 
   test.each<[string, IOptions, '1.1' | '1.2']>([
@@ -89,12 +87,6 @@ describe("a call of node-soap's client", () => {
     }
   });
 
-  test('is known in gzip', async () => {
-    await call({}, 'GetOrder', { orderId: '42' }, { extra: { forceGzip: true } });
-    expect(encoding).toBe('gzip');
-    expect(seen).toMatchObject([{ kind: 'operation', name: 'GetOrder', complete: true }]);
-  });
-
   test('with a long input is streamed', async () => {
     await call({}, 'GetOrder', { orderId: 'x'.repeat(300_000) });
     expect(seen).toMatchObject([{ kind: 'operation', name: 'GetOrder', complete: false }]);
@@ -106,7 +98,7 @@ describe("a call of node-soap's client", () => {
       {},
       'GetOrder',
       { orderId: '42' },
-      { headers: { SOAPAction: '"http://reeferdesk.example/orders/v1/CancelOrder"' } },
+      { SOAPAction: '"http://reeferdesk.example/orders/v1/CancelOrder"' },
     );
     expect(seen).toMatchObject([{ kind: 'refused', because: 'GW_SOAP_ACTION' }]);
     expect(String(failure)).toContain('The action names CancelOrder');
