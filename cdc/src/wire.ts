@@ -21,7 +21,7 @@ const CLOSE_TIMEOUT_MS = 1_000;
 /** Values come as text; these settings say which. Names are looked up in the catalogue alone, whatever the role's search path. */
 const SETTINGS =
   '-c datestyle=ISO -c intervalstyle=postgres -c timezone=UTC -c extra_float_digits=3 -c bytea_output=hex ' +
-  '-c lc_monetary=C -c search_path=pg_catalog -c idle_in_transaction_session_timeout=0';
+  '-c lc_monetary=C -c search_path=pg_catalog -c idle_in_transaction_session_timeout=0 -c synchronous_commit=local';
 
 /** How the core reads text. */
 export const decoders: Decoders = {
