@@ -67,6 +67,9 @@ export async function bringUp(stack: Stack, around: Surroundings): Promise<strin
   return `ready http://127.0.0.1:${config.ports.gateway}`;
 }
 
+// A connector that is down for long must not fill the disk with what it has yet to read; past this it reads the tables again.
+const SLOT_LIMIT = 'max_slot_wal_keep_size=4GB';
+
 interface Database {
   readonly secrets: Secrets;
   readonly server: string;
@@ -78,6 +81,7 @@ async function startDatabase(stack: Stack, around: Surroundings, { secrets, serv
     dataDir: join(config.dataDir, 'postgres'),
     port: config.ports.postgres,
     password: secrets.postgres,
+    flags: [SLOT_LIMIT],
   };
   await stack.start('postgres', () => runPostgres(options, printOf('postgres')), POSTGRES_LIMIT_MS);
   const owners = ownersIn(config.databaseUrls);
