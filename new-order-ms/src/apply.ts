@@ -125,16 +125,19 @@ export class Applier {
     const { progress, sweeps } = advance(this.#progress, batch.next, projected.plan.marks);
     const plan = withSweeps(projected.plan, sweeps);
     const moves = this.#moves(progress, fresh);
+    // The source writes no watermark before its snapshot is whole: the first that is applied says that we have all of it.
+    const over = this.#snapshotOver || plan.snapshotOver || progress.applied.length > 0;
     const rows = new Map<string, number>();
     const stillIncomplete = new Map<Table, boolean>();
     const statements = [
       ...plan.tables.flatMap((work) => this.#tableStatements(work, rows, stillIncomplete)),
       ...this.#appliedStatements(progress.applied),
-      ...(plan.snapshotOver && !this.#snapshotOver ? [this.#snapshotStatement()] : []),
+      ...(over && !this.#snapshotOver ? [this.#snapshotStatement()] : []),
     ];
     // A watermark that has to wait changes nothing yet.
     if (moves.length > 0 || statements.length > 0) await this.#transaction([this.#advance(moves, plan), ...statements]);
     this.#remember(progress, plan, moves);
+    this.#snapshotOver = over;
     for (const [table, still] of stillIncomplete) {
       if (still) this.#incomplete.add(table);
       else this.#incomplete.delete(table);
@@ -148,7 +151,6 @@ export class Applier {
 
   #remember(progress: Progress, plan: Plan, moves: readonly Move[]): void {
     this.#progress = progress;
-    this.#snapshotOver ||= plan.snapshotOver;
     for (const { name, to } of moves) this.#stored.set(name, to);
     for (const [name, incarnation] of plan.incarnations) this.#incarnations.set(name, incarnation);
   }

@@ -26,7 +26,7 @@ export interface Consuming {
 /** @throws BackboneError when the consumer cannot be opened */
 export async function consume(backbone: Backbone, applier: Applier, { onEffect, onRetry }: Hooks): Promise<Consuming> {
   const consumer = await backbone.consume({
-    group: `orders.${applier.copy.name}`,
+    group: applier.copy.group,
     topics: TOPICS,
     start: 'earliest',
     resume: (partitions) => applier.resume(partitions),

@@ -26,6 +26,11 @@ export interface Copy {
   readonly state: CopyState;
   /** The program's `SHAPE` that made it. */
   readonly shape: number;
+  /**
+   * Under which it reads the backbone. Its own: a second read model that reads the same topics must not share their partitions
+   * with this one.
+   */
+  readonly group: string;
 }
 
 /** Told on every change of a copy's state. */
@@ -70,18 +75,19 @@ async function createCatalogue(client: ClientBase): Promise<void> {
        number integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
        state text NOT NULL CHECK (state IN ('building', 'live', 'retired')),
        shape integer NOT NULL,
+       consumer_group text NOT NULL DEFAULT 'orders.' || gen_random_uuid(),
        created_at timestamptz NOT NULL DEFAULT now())`,
   );
   await client.query(`CREATE UNIQUE INDEX IF NOT EXISTS copies_live ON read.copies (state) WHERE state <> 'retired'`);
 }
 
 async function addCopy(client: ClientBase, state: 'building' | 'live'): Promise<Copy> {
-  const { rows } = await client.query<{ number: string }>(
-    'INSERT INTO read.copies (state, shape) VALUES ($1, $2) RETURNING number',
+  const { rows } = await client.query<CopyRow>(
+    'INSERT INTO read.copies (state, shape) VALUES ($1, $2) RETURNING number, state, shape, consumer_group',
     [state, SHAPE],
   );
-  const number = Number(rows[0]?.number);
-  const copy: Copy = { number, name: `read_${number}`, state, shape: SHAPE };
+  const [copy] = rows.map(copyOf);
+  if (copy === undefined) throw new OrdersError('ORD_FAILED', 'The database made no copy of the read model.');
   for (const statement of createCopy(copy.name, TABLES)) await client.query(statement);
   if (state === 'live') await show(client, copy, false);
   return copy;
@@ -99,15 +105,21 @@ async function show(client: ClientBase, copy: Copy, anew: boolean): Promise<void
 
 /** All copies that have not been dropped, the oldest first. */
 export async function findCopies(client: ClientBase): Promise<readonly Copy[]> {
-  const { rows } = await client.query<{ number: string; state: CopyState; shape: string }>(
-    'SELECT number, state, shape FROM read.copies ORDER BY number',
+  const { rows } = await client.query<CopyRow>(
+    'SELECT number, state, shape, consumer_group FROM read.copies ORDER BY number',
   );
-  return rows.map((row) => ({
-    number: Number(row.number),
-    name: `read_${row.number}`,
-    state: row.state,
-    shape: Number(row.shape),
-  }));
+  return rows.map(copyOf);
+}
+
+interface CopyRow {
+  readonly number: string;
+  readonly state: CopyState;
+  readonly shape: string;
+  readonly consumer_group: string;
+}
+
+function copyOf({ number, state, shape, consumer_group: group }: CopyRow): Copy {
+  return { number: Number(number), name: `read_${number}`, state, shape: Number(shape), group };
 }
 
 /** @throws OrdersError ORD_OTHER_SHAPE, ORD_FAILED when there is no live copy */

@@ -268,6 +268,7 @@ describe('watermarks', () => {
     await desk.apply([write('ports', {}, 10), mark({ lsn: '0/20', ends, offset: 0n, timestamp: 77 })]);
     expect(await desk.rows('SELECT * FROM read.applied')).toEqual([]);
     expect(desk.applier.progress.applied).toEqual([]);
+    expect(await desk.rows('SELECT over FROM read.snapshot')).toEqual([['f']]);
     const next = new Applier(desk.session, desk.copy, new Map());
     await next.load();
     expect(await next.resume([`${WATERMARKS}-0`])).toEqual(new Map([[`${WATERMARKS}-0`, 0n]]));

@@ -79,6 +79,23 @@ describe('the projection', () => {
     expect(following.progress?.applied).toMatchObject([{ watermark: { source: 'legacy' } }]);
   });
 
+  test('of two read models on one log each gets everything', async () => {
+    const from = await source();
+    const other = await scratch();
+    await prepare(other.url);
+    const second = new Follower({ databaseUrl: other.url, backbone: await backbone(), log: pino({ level: 'silent' }) });
+    open.push(async () => {
+      await second.stop();
+      await other.drop();
+    });
+    await follower();
+    second.start();
+    for (let batch = 0; batch < 10; batch += 1) await from.work(50);
+    await settled(from);
+    await expect.poll(() => recordsIn(other.url), eventually).toBe(from.sent);
+    expect(await shownIn(other.url)).toEqual(from.expected());
+  });
+
   test('begins where it was when it is started again, and counts every record once', async () => {
     const from = await source();
     const first = await follower();
@@ -248,7 +265,6 @@ describe('a rebuild', () => {
 
   test('is refused when the log has dropped records, but for one who has snapshot anew', async () => {
     const writer = await openLog({ url: log.url, segmentRecords: 20, retentionEveryMs: 50 });
-    open.push(() => writer.close());
     await writer.createTopics(topicSpecs(1, 1));
     const from = new Source(
       writer,
@@ -261,12 +277,14 @@ describe('a rebuild', () => {
     await expect
       .poll(async () => (await writer.starts(['legacy.public.orders'])).get('legacy.public.orders-0'), eventually)
       .toBeGreaterThan(0n);
-    await expect(rebuild(options(writer, []))).rejects.toMatchObject({
+    await writer.close(); // Nothing is dropped from here on.
+    const reader = await backbone();
+    await expect(rebuild(options(reader, []))).rejects.toMatchObject({
       code: 'ORD_HISTORY_GONE',
       message: expect.stringContaining('legacy.public.orders-0') as string,
     });
     expect(await ask(orders.url, 'SELECT number FROM read.copies')).toEqual([{ number: 1 }]);
-    await rebuild(options(writer, [], { fromOldest: true }));
+    await rebuild(options(reader, [], { fromOldest: true }));
     expect(await ask(orders.url, 'SELECT number FROM read.copies')).toEqual([{ number: 2 }]);
   });
 

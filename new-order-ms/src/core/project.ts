@@ -50,7 +50,7 @@ export interface Plan {
   readonly marks: readonly Mark[];
   /** By `topic-partition`: the greatest incarnation seen in this batch. */
   readonly incarnations: ReadonlyMap<string, number>;
-  /** A record said that the source's snapshot is over (real Debezium has no watermarks to say it with). */
+  /** A record of real Debezium, which has no watermarks, said that the source's snapshot is over. */
   readonly snapshotOver: boolean;
 }
 
@@ -212,7 +212,6 @@ function takeMark(delivery: Delivery, text: string, draft: Draft): Refusal | nul
   const sweep = sweepOf(swept);
   if (read === null || sweep === undefined) return bad('the watermark names no ends, or not what was swept');
   draft.marks.push({ watermark, ends: read, sweep, offset: delivery.offset, timestamp: delivery.timestamp });
-  draft.snapshotOver = true;
   return null;
 }
 
