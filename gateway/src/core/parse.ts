@@ -6,7 +6,7 @@
  * `MAX_DEPTH`. A text that is too deep, too big or too slow to read is said to be so only once it is known not to be broken,
  * as far as it was read.
  */
-import { numberOf, type Json } from './json.ts';
+import { Exact, type Json } from './json.ts';
 
 export type Parsed =
   | { readonly kind: 'parsed'; readonly value: Json }
@@ -30,7 +30,12 @@ export function parseJson(text: string, spent: () => boolean = () => false): Par
 
 const BOM = 0xfeff;
 const QUOTE = 34;
+const PLUS = 43;
 const COMMA = 44;
+const MINUS = 45;
+const POINT = 46;
+const ZERO = 48;
+const NINE = 57;
 const COLON = 58;
 const OPEN_LIST = 91;
 const BACKSLASH = 92;
@@ -38,7 +43,6 @@ const CLOSE_LIST = 93;
 const OPEN_OBJECT = 123;
 const CLOSE_OBJECT = 125;
 
-const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
 const ESCAPE = /\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{4})/y;
 const WORDS: readonly (readonly [word: string, value: Json])[] = [
   ['true', true],
@@ -108,7 +112,7 @@ class Reader {
     const code = this.#text.charCodeAt(this.#at);
     if (code === QUOTE) return this.#string();
     if (code === OPEN_LIST || code === OPEN_OBJECT) return this.#openOne(code === OPEN_OBJECT);
-    if (code === 45 || (code >= 48 && code <= 57)) return this.#number();
+    if (code === MINUS || (code >= ZERO && code <= NINE)) return this.#number();
     for (const [word, value] of WORDS) {
       if (!this.#text.startsWith(word, this.#at)) continue;
       this.#at += word.length;
@@ -193,11 +197,30 @@ class Reader {
   }
 
   #number(): Json {
-    NUMBER.lastIndex = this.#at;
-    const text = NUMBER.exec(this.#text)?.[0];
-    if (text === undefined) return this.#unexpected();
-    this.#at += text.length;
-    return numberOf(text);
+    const start = this.#at;
+    const signed = this.#text.charCodeAt(start) === MINUS ? start + 1 : start;
+    // A number with a leading zero ends behind it, and what follows is unexpected.
+    let at = this.#text.charCodeAt(signed) === ZERO ? signed + 1 : this.#digits(signed);
+    const isWhole = at;
+    if (this.#text.charCodeAt(at) === POINT) at = this.#digits(at + 1);
+    const code = this.#text.charCodeAt(at);
+    if (code === 69 || code === 101) {
+      const sign = this.#text.charCodeAt(at + 1);
+      at = this.#digits(sign === PLUS || sign === MINUS ? at + 2 : at + 1);
+    }
+    this.#at = at;
+    const text = this.#text.slice(start, at);
+    // Fifteen digits always fit a float; `-0` would not come back as it was.
+    return at === isWhole && text.length <= 15 && text !== '-0' ? Number(text) : new Exact(text);
+  }
+
+  /** The end of the digits that begin at `start`, of which there must be one. */
+  #digits(start: number): number {
+    let at = start;
+    for (let code = this.#text.charCodeAt(at); code >= ZERO && code <= NINE; code = this.#text.charCodeAt(at)) at += 1;
+    if (at > start) return at;
+    this.#at = at;
+    return this.#unexpected();
   }
 
   /** Reads a string; whole runs without escapes are cut out of the text, since that is what most strings are. */
