@@ -94,7 +94,7 @@ const RAW_BYTES_PER_CHARACTER = 4;
  * @param service what is known of the operations; `bareService([])` where nothing is
  */
 export async function identify(input: Input, service: Service, options: IdentifyOptions): Promise<Identified> {
-  const limits = { ...LIMITS, ...options.limits };
+  const limits = options.limits === undefined ? LIMITS : { ...LIMITS, ...options.limits };
   const head = readHead(input.rawHeaders, limits);
   const fallback = versionOf(head.media) ?? '1.1';
   if (head.refusal !== null) return refused(head.refusal, fallback);
@@ -344,20 +344,27 @@ export class SoapRefused extends Error {
 
 /**
  * The body of a message that may go on: what was held, then what is still to come, each chunk watched. One chunk is always
- * kept back, so that a request with a Content-Length is not complete before the end was checked.
+ * kept back, so that a request with a Content-Length is not complete before the end was checked. Whoever stops reading leaves
+ * `rest` as it is, so that its sender can still be answered.
  *
  * @throws SoapRefused when the rest turns out to be refused: whoever sends it destroys the request
+ * @throws Error when the sender leaves before the end
  */
 export async function* bodyOf(found: Passage, rest: Readable): AsyncGenerator<Buffer, void, undefined> {
-  const [...waiting] = found.held;
-  const last = found.complete ? undefined : waiting.pop();
+  const waiting = [...found.held];
+  let kept = found.complete ? undefined : waiting.pop();
   yield* waiting;
   if (found.complete) return;
-  let kept = last;
-  for await (const chunk of rest as AsyncIterable<Buffer>) {
-    insist(await found.watch(chunk));
-    if (kept !== undefined) yield kept;
-    kept = chunk;
+  const reader = new Reader(rest, null);
+  try {
+    for (let next = await reader.next(); next.kind !== 'end'; next = await reader.next()) {
+      if (next.kind !== 'chunk') throw new Error('the sender left before its message was whole');
+      insist(await found.watch(next.chunk));
+      if (kept !== undefined) yield kept;
+      kept = next.chunk;
+    }
+  } finally {
+    reader.release();
   }
   insist(await found.finish());
   if (kept !== undefined) yield kept;

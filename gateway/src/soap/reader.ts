@@ -15,18 +15,15 @@ const EVENTS = ['readable', 'end', 'close'] as const;
 
 export class Reader {
   readonly #stream: Readable;
-  readonly #timer: NodeJS.Timeout;
+  readonly #timer: NodeJS.Timeout | null;
   readonly #wake = (): void => this.#resume();
   #resume: () => void = () => undefined;
   #late = false;
 
-  /** @param timeoutMs for everything that is read through this reader, in milliseconds */
-  constructor(stream: Readable, timeoutMs: number) {
+  /** @param timeoutMs for everything that is read through this reader, in milliseconds; null: somebody else watches the time */
+  constructor(stream: Readable, timeoutMs: number | null) {
     this.#stream = stream;
-    this.#timer = setTimeout(() => {
-      this.#late = true;
-      this.#resume();
-    }, timeoutMs);
+    this.#timer = timeoutMs === null ? null : setTimeout(() => this.#expire(), timeoutMs);
     for (const event of EVENTS) stream.on(event, this.#wake);
     // For good: an error is emitted after the stream shows it, perhaps when nobody else listens any more, and would end the
     // process. Whoever reads on hears of it as well.
@@ -50,7 +47,12 @@ export class Reader {
 
   /** Lets go of the stream. What has not been read stays in it. */
   release(): void {
-    clearTimeout(this.#timer);
+    if (this.#timer !== null) clearTimeout(this.#timer);
     for (const event of EVENTS) this.#stream.off(event, this.#wake);
+  }
+
+  #expire(): void {
+    this.#late = true;
+    this.#resume();
   }
 }

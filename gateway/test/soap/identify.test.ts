@@ -6,7 +6,7 @@ import { PassThrough } from 'node:stream';
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, test } from 'vitest';
 import { bareService, serviceOf } from '@banyan/gateway/core/soap/service';
-import { bodyOf, identify, type Identified } from '@banyan/gateway/soap/identify';
+import { bodyOf, identify, type Identified, type IdentifiedOperation } from '@banyan/gateway/soap/identify';
 import { ask, idle, operation, orders, rawHeadersOf, settle, streamOf, type Ask } from './asking.ts';
 import { envelope, getOrder, ORDERS, SAMPLES, SOAP12 } from './samples.ts';
 
@@ -425,6 +425,43 @@ describe('a sender', () => {
     });
     body.destroy(new Error('reset'));
     expect(await answer).toEqual({ kind: 'departed' });
+  });
+});
+
+describe('a message on its way', () => {
+  const long = Buffer.from(envelope(getOrder.replace('42', '42'.repeat(60_000))));
+
+  async function begun(): Promise<{ body: PassThrough; found: IdentifiedOperation }> {
+    const body = idle();
+    body.write(long.subarray(0, 50_000));
+    const found = await identify({ method: 'POST', rawHeaders: rawHeadersOf(XML), body }, orders, {
+      check: 'whole',
+      actionMismatch: 'refuse',
+      timeoutMs: 20_000,
+    });
+    if (found.kind !== 'operation') throw new Error(found.kind);
+    return { body, found };
+  }
+
+  test('that nobody wants any more leaves its sender connected', async () => {
+    const { body, found } = await begun();
+    body.write(long.subarray(50_000, 60_000));
+    body.write(long.subarray(60_000, 70_000));
+    const sending = bodyOf(found, body);
+    await sending.next();
+    await sending.return();
+    expect(body.destroyed).toBe(false);
+    expect(body.listenerCount('readable')).toBe(0);
+  });
+
+  test('whose sender leaves does not end as if it were whole', async () => {
+    const { body, found } = await begun();
+    const sending = bodyOf(found, body);
+    const sent = (async () => {
+      for await (const chunk of sending) expect(chunk.length).toBeGreaterThan(0);
+    })();
+    body.destroy(new Error('reset'));
+    await expect(sent).rejects.toThrow('the sender left before its message was whole');
   });
 });
 

@@ -33,6 +33,9 @@ export function declares(name: string): boolean {
   return name.startsWith('xmlns') && (name.length === 5 || name.charCodeAt(5) === 0x3a);
 }
 
+/** Names of elements that are remembered: more than any schema uses at once. */
+const MAX_KNOWN = 512;
+
 export class Scope {
   readonly #bindings = new Map<string, string[]>([
     ['xml', [XML_NAMESPACE]],
@@ -40,24 +43,23 @@ export class Scope {
   ]);
   /** Prefixes in the order in which they were bound, with the depth of the element that did. */
   readonly #bound: { readonly prefix: string; readonly depth: number }[] = [];
+  /** What element names stand for until a declaration comes or goes: documents repeat the same few. */
+  readonly #known = new Map<string, Name>();
   #depth = 0;
 
   /** Enters an element: takes its declarations, resolves its name, and checks its attributes' names. */
   open(tag: string, attributes: readonly Attribute[]): Name | BadName {
     this.#depth += 1;
-    let prefixed = 0;
-    for (const attribute of attributes) {
-      if (declares(attribute.name)) {
-        const problem = this.#declare(attribute);
-        if (problem !== null) return { problem };
-      } else if (attribute.name.includes(':')) prefixed += 1;
-    }
-    if (prefixed > 0) {
-      const problem = this.#check(attributes, prefixed);
+    if (attributes.length > 0) {
+      const problem = this.#take(attributes);
       if (problem !== null) return { problem };
     }
+    const known = this.#known.get(tag);
+    if (known !== undefined) return known;
     if (tag.startsWith('xmlns:')) return { problem: 'an element may not have the prefix xmlns' };
-    return this.#resolve(tag, this.#bindings.get('')?.at(-1) ?? '');
+    const name = this.#resolve(tag, this.#bindings.get('')?.at(-1) ?? '');
+    if ('local' in name && this.#known.size < MAX_KNOWN) this.#known.set(tag, name);
+    return name;
   }
 
   /** Leaves the element entered last: its declarations are undone. */
@@ -68,6 +70,7 @@ export class Scope {
       // Or a million prefixes used once each would stay for the rest of the message.
       if (uris?.length === 0) this.#bindings.delete(last.prefix);
       this.#bound.pop();
+      this.#known.clear();
     }
     this.#depth -= 1;
   }
@@ -77,9 +80,16 @@ export class Scope {
     return this.#resolve(name, fallback);
   }
 
-  /** The namespace of names without a prefix. */
-  get fallback(): string {
-    return this.#bindings.get('')?.at(-1) ?? '';
+  /** Takes an element's declarations, then checks its attributes' names. */
+  #take(attributes: readonly Attribute[]): string | null {
+    let prefixed = 0;
+    for (const attribute of attributes) {
+      if (declares(attribute.name)) {
+        const problem = this.#declare(attribute);
+        if (problem !== null) return problem;
+      } else if (attribute.name.includes(':')) prefixed += 1;
+    }
+    return prefixed === 0 ? null : this.#check(attributes, prefixed);
   }
 
   #declare({ name, value }: Attribute): string | null {
@@ -92,6 +102,7 @@ export class Scope {
     if (uris === undefined) this.#bindings.set(prefix, [value]);
     else uris.push(value);
     this.#bound.push({ prefix, depth: this.#depth });
+    this.#known.clear();
     return null;
   }
 
