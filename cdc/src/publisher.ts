@@ -226,7 +226,7 @@ export class Publisher {
     const marks = watermarks && (at > this.#published || swept !== null);
     await sink.send(batch, {
       checkpoint: checkpoint(at),
-      watermark: marks && sink.watermarks ? { source, epoch, lsn: formatLsn(at) } : null,
+      watermark: marks && (sink.watermarks || swept !== null) ? { source, epoch, lsn: formatLsn(at) } : null,
       swept,
     });
     this.#swept = null;

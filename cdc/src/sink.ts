@@ -13,7 +13,7 @@ export interface Place {
 export interface Sink {
   /** The checkpoint that was found at opening; null when there was none. */
   readonly checkpoint: string | null;
-  /** Whether watermarks have a place in it. */
+  /** Whether watermarks have a place in it; where not, only one that has rows swept is given to it. */
   readonly watermarks: boolean;
   /** Longest checkpoint that it keeps, in bytes. */
   readonly checkpointBytes: number;

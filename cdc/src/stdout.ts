@@ -5,6 +5,7 @@
 import { open, readFile, rename, type FileHandle } from 'node:fs/promises';
 import { write } from 'node:fs';
 import { dirname } from 'node:path';
+import { topicName } from './core/name.ts';
 import { KEY_HEADERS, type Event, type Header } from './core/source.ts';
 import { textJson } from './core/value.ts';
 import { CdcError } from './errors.ts';
@@ -25,11 +26,22 @@ export async function openStdout(file: string, descriptor: number = STDOUT): Pro
     watermarks: false,
     checkpointBytes: MAX_CHECKPOINT_BYTES,
     send: async (batch, place) => {
-      if (batch.length > 0) await writeAll(descriptor, Buffer.from(batch.map(line).join(''), 'utf8'));
+      const lines = [...batch, ...sweeping(place)].map(line);
+      if (lines.length > 0) await writeAll(descriptor, Buffer.from(lines.join(''), 'utf8'));
       await keep(file, place);
     },
     close: async () => undefined,
   };
+}
+
+/**
+ * After a second copy, rows that were deleted while nobody watched have to go: a reader of the lines has nothing else to know it
+ * by. (There are no offsets here, so no other watermark would say anything.)
+ */
+function sweeping({ watermark, swept }: Place): readonly Event[] {
+  if (watermark === null || swept === null || swept.incarnation === 1) return [];
+  const value = JSON.stringify({ ...watermark, ends: {}, swept });
+  return [{ topic: topicName(`${watermark.source}.watermarks`), key: textJson(watermark.source), value, headers: [] }];
 }
 
 /** `{"topic","key","value","headers"}` and a newline: key and value as they are, for they are JSON already. */

@@ -110,6 +110,7 @@ describe('in the log', () => {
     const written = async (): Promise<bigint> =>
       [...(await own.ends(['shop.public.things'])).values()].reduce((sum, end) => sum + end, 0n);
     await until('the change', async () => (await written()) === 3n);
+    expect(running[0]?.connector.phase).toBe('streaming');
     await own.close();
   });
 });

@@ -10,7 +10,8 @@ import { formatLsn, parseLsn, type Lsn } from './lsn.ts';
 /**
  * `incarnation` counts the times that the source's stream was begun anew (first snapshot 1; one more each time continuity was
  * lost: slot dropped, another cluster, restored from a dump). A later incarnation beats an earlier one whatever its LSN, for
- * LSNs of another cluster can be smaller. `lsn` is the end LSN of the commit; for a snapshot row that of its window's closing.
+ * LSNs of another cluster can be smaller. `lsn` is the commit record's (where it begins: the stream says so before
+ * the transaction's first change); for a row of a snapshot the byte before the first commit that the snapshot does not hold.
  * `index` counts from 0 within the transaction.
  */
 export interface Position {
