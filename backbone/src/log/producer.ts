@@ -55,6 +55,7 @@ class LogProducer implements Producer {
   #spread = 0;
   #last: Promise<unknown> = Promise.resolve();
   #finished: { readonly code: BackboneCode; readonly because: string } | null = null;
+  #closed = false;
 
   constructor(options: ProducerOptions, topics: readonly Topic[], row: Cells) {
     this.#options = options;
@@ -65,6 +66,7 @@ class LogProducer implements Producer {
   }
 
   async send(batch: readonly Outgoing[], options: SendOptions = {}): Promise<Offsets> {
+    if (this.#closed) throw new BackboneError('BACKBONE_CLOSED', `producer ${this.#options.id} was closed`);
     // While another batch is on its way, this one is made ready: it costs about as much here as it will there.
     const early = batch.every(({ topic }) => this.#topics.has(topic)) ? this.#place(batch) : null;
     const turn = this.#last.then(() => this.#send(batch, options, early));
@@ -73,7 +75,7 @@ class LogProducer implements Producer {
   }
 
   async close(): Promise<void> {
-    this.#finished ??= { code: 'BACKBONE_CLOSED', because: 'it was closed' };
+    this.#closed = true;
     await this.#last;
     await this.#options.session.close();
     this.#options.onClosed();
