@@ -9,12 +9,13 @@ import { collect } from './body.ts';
 import { Exchange, type Observer } from './exchange.ts';
 import type { Generations } from './generation.ts';
 import { proceed, refuse } from './obey.ts';
-import { serveSoap } from './soap.ts';
+import { besideOf, describe, serveSoap } from './soap.ts';
 import { tunnel } from './tunnel.ts';
 
 export interface FacadeOptions {
   readonly generations: Generations;
   readonly observer: Observer;
+  readonly publicUrl: () => string;
 }
 
 // A request's head: 64 KiB of fields, as the largest cookies and tokens need, and some room for its target.
@@ -56,6 +57,8 @@ export function buildFacade(options: FacadeOptions): FastifyInstance {
 function serve(exchange: Exchange, options: FacadeOptions): void {
   const service = options.generations.current.services.get(exchange.path);
   if (service !== undefined) return serveSoap(exchange, service, options);
+  const beside = besideOf(exchange, options.generations.current.services);
+  if (beside !== null) return describe(exchange, beside, options);
   collect(exchange.req, exchange.seen, (body) => {
     if (body.kind === 'gone') return exchange.end({ side: 'none', because: 'abandoned', status: 499, code: null });
     if (body.kind === 'slow')

@@ -13,6 +13,7 @@ import { errors, type Dispatcher } from 'undici';
 import { homeward, type Fields } from './core/field.ts';
 import { GatewayError } from './error.ts';
 import type { Outcome, Settle } from './breaker.ts';
+import { SoapRefused } from './soap/identify.ts';
 import type { Server } from './upstream.ts';
 
 /** What of the body is in hand: all of it, or a stream of what came and is still to come. */
@@ -185,6 +186,7 @@ class Handler implements Dispatcher.DispatchHandler {
 /** What undici says, in our words: which upstream, what happened, and the code that callers can rely on. */
 function failureOf(error: Error, name: string): GatewayError {
   if (error instanceof GatewayError) return error;
+  if (error instanceof SoapRefused) return new GatewayError('GW_BAD_REQUEST', error.refused.reason, { cause: error });
   if (error instanceof errors.ConnectTimeoutError) {
     return new GatewayError('GW_UPSTREAM_TIMEOUT', `Upstream ${name} did not accept a connection in time.`, {
       cause: error,

@@ -47,7 +47,7 @@ async function run(argv: readonly string[], terminal: Terminal): Promise<number>
   const found = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   if (found === undefined) {
     const asked = name === '' || name === 'help' || name === '--help' || name === '-h';
-    const say = asked && name !== '' ? terminal.out : terminal.err;
+    const say = (line: string): void => (asked && name !== '' ? terminal.out(line) : terminal.err(line));
     if (!asked) say(`banyan has no command "${name}"`);
     say('usage: banyan COMMAND …');
     for (const [command, [what]] of Object.entries(COMMANDS)) say(`  ${command.padEnd(11)}${what}`);

@@ -7,7 +7,7 @@ import { onward } from './core/field.ts';
 import type { Matched } from './core/match.ts';
 import { expand } from './core/pattern.ts';
 import type { Route } from './core/table.ts';
-import { codes, GatewayError } from './error.ts';
+import { codes, type GatewayError } from './error.ts';
 import type { Exchange, Observer } from './exchange.ts';
 import { forward, type Body, type Forward } from './forward.ts';
 import type { Generations } from './generation.ts';
@@ -17,6 +17,8 @@ import type { Fleet } from './upstream.ts';
 export interface Context {
   readonly generations: Generations;
   readonly observer: Observer;
+  /** `http://` and the listen address: what descriptions say where the file names no `publicUrl`. */
+  readonly publicUrl: () => string;
 }
 
 export type Rewrite = NonNullable<Forward['rewrite']>;
@@ -25,6 +27,10 @@ export type Rewrite = NonNullable<Forward['rewrite']>;
 export interface Manner {
   readonly refuse?: (exchange: Exchange, refusal: Refusal, because: string) => void;
   readonly rewrite?: Rewrite;
+  /** The method that goes out; default the caller's. */
+  readonly method?: string;
+  /** Names of fields, in lower case, that do not go out. */
+  readonly drop?: readonly string[];
 }
 
 /** Decides on a request whose route is known, and obeys. */
@@ -91,9 +97,9 @@ function send(job: Job, decision: Extract<Decision, { kind: 'forward' }>): void 
       req: exchange.req,
       res: exchange.res,
       server,
-      method: exchange.method,
+      method: job.method ?? exchange.method,
       path: targetOf(exchange, matched, side),
-      headers: headersOf(exchange, matched?.route ?? null, side),
+      headers: headersOf(exchange, matched?.route ?? null, side, job.drop),
       body: job.body,
       own,
       rewrite: job.rewrite ?? null,
@@ -128,7 +134,11 @@ function fail(job: Job, decision: Extract<Decision, { kind: 'forward' }>, error:
     return send(job, { kind: 'forward', side, upstream, because, fallback: null });
   }
   const retryAfterSeconds = codes[error.code].status === 503 ? 1 : null;
-  (job.refuse ?? refuse)(exchange, { code: error.code, detail: error.message, retryAfterSeconds }, decision.because);
+  (job.refuse ?? refuse)(
+    exchange,
+    { code: error.code, detail: error.message, retryAfterSeconds, cause: error.cause },
+    decision.because,
+  );
 }
 
 /** Answers a REST caller with a problem, and reports it. */
@@ -145,12 +155,18 @@ export function targetOf(exchange: Pick<Exchange, 'target' | 'path'>, matched: M
 }
 
 /** The fields that go out. */
-export function headersOf(exchange: Exchange, route: Route | null, side: Side): readonly string[] {
+export function headersOf(
+  exchange: Exchange,
+  route: Route | null,
+  side: Side,
+  drop: readonly string[] = [],
+): readonly string[] {
   return onward(exchange.req.rawHeaders, exchange.seen, {
     address: exchange.req.socket.remoteAddress ?? 'unknown',
     scheme: 'http',
     requestId: exchange.requestId,
     traceparent: exchange.traceparent,
     set: side === 'new' ? (route?.successor?.headers ?? []) : [],
+    drop,
   });
 }

@@ -21,6 +21,8 @@ export interface Refusal {
   /** A sentence for the caller. */
   readonly detail: string;
   readonly retryAfterSeconds: number | null;
+  /** What went wrong underneath, for pipelines that can say more of it. */
+  readonly cause?: unknown;
 }
 
 /** Answers with a problem; does nothing when an answer has begun or the caller has left. `own` fields are appended. */

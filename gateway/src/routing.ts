@@ -5,11 +5,13 @@
 import { createHash } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, resolve as resolvePath } from 'node:path';
+import type { z } from 'zod';
 import type { Table } from './core/table.ts';
 import { GatewayError } from './error.ts';
 import { MAX_FILE_BYTES, Source, type Path, type Problem } from './routing/document.ts';
 import { problemsOf } from './routing/problem.ts';
 import { resolve } from './routing/resolve.ts';
+import { salvage } from './routing/salvage.ts';
 import { file, jsonSchema } from './routing/schema.ts';
 import { inactive, unsupported } from './routing/support.ts';
 import { warningsOf } from './routing/plan.ts';
@@ -38,12 +40,28 @@ export function readRouting(text: string, env: Environment, today: string): Load
   if (source.problems.length > 0) return { kind: 'rejected', problems: sorted(source.problems), text, hash };
   const parsed = file.safeParse(value);
   if (!parsed.success)
-    return { kind: 'rejected', problems: sorted(problemsOf(parsed.error.issues, source, keysAt)), text, hash };
+    return { kind: 'rejected', problems: sorted(everythingWrong(value, parsed.error.issues, source)), text, hash };
   const { table, problems } = resolve(parsed.data, source);
   const all = [...problems, ...unsupported(parsed.data, source)];
   if (all.length > 0) return { kind: 'rejected', problems: sorted(all), text, hash };
   const warnings = sorted([...warningsOf(parsed.data, table, source, today), ...inactive(parsed.data, source)]);
   return { kind: 'accepted', table, warnings, text, hash };
+}
+
+/** Of a file of the wrong shape: what is wrong with its shape, and with what the rest of it means. */
+function everythingWrong(value: unknown, issues: readonly z.core.$ZodIssue[], source: Source): Problem[] {
+  const shape = problemsOf(issues, source, keysAt);
+  const rest = salvage(value, issues);
+  if (rest === null) return shape;
+  const meaning = [...resolve(rest.file, source).problems, ...unsupported(rest.file, source)];
+  // What stands in for something wrong has been told already.
+  return [
+    ...shape,
+    ...meaning.filter(
+      ({ message }) =>
+        ![...rest.stoodIn].some((path) => message.startsWith(`${path}:`) || message.startsWith(`${path}.`)),
+    ),
+  ];
 }
 
 /**

@@ -65,7 +65,7 @@ export async function start(options: StartOptions): Promise<Started> {
   const metrics = new Metrics();
   const observer: Observer = { metrics, log, sample: options.sample };
   let draining = false;
-  const facade = buildFacade({ generations, observer });
+  const facade: FastifyInstance = buildFacade({ generations, observer, publicUrl: () => urlOf(facade) });
   const admin = buildAdmin({
     generations,
     metrics,

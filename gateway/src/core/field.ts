@@ -52,6 +52,8 @@ export interface Additions {
   readonly requestId: string;
   readonly traceparent: string;
   readonly set: readonly (readonly [name: string, value: string])[];
+  /** Names in lower case that do not go on. */
+  readonly drop: readonly string[];
 }
 
 /** One pass over a request's fields. The first of several is taken. Most names are told apart by their length alone. */
@@ -112,9 +114,7 @@ const PROTECTED: ReadonlySet<string> = new Set([
 
 function stays(name: string, dropped: ReadonlySet<string> | null): boolean {
   return (
-    !HOP_BY_HOP.has(name) &&
-    !name.startsWith(PREFIX) &&
-    (dropped === null || !dropped.has(name) || PROTECTED.has(name))
+    !HOP_BY_HOP.has(name) && !name.startsWith(PREFIX) && (dropped === null || !dropped.has(name) || PROTECTED.has(name))
   );
 }
 
@@ -125,7 +125,7 @@ export function onward(fields: Fields, seen: Seen, additions: Additions): string
   for (let index = 0; index < fields.length; index += 2) {
     const name = fields[index] ?? '';
     const lower = name.toLowerCase();
-    if (!stays(lower, dropped) || OURS.has(lower)) continue;
+    if (!stays(lower, dropped) || OURS.has(lower) || additions.drop.includes(lower)) continue;
     out.push(name, fields[index + 1] ?? '');
   }
   out.push('x-forwarded-for', additions.address, 'x-forwarded-proto', additions.scheme);

@@ -19,13 +19,14 @@ export function problemsOf(
     .flatMap(({ issue, path }) => describe(issue, path, source, keysAt));
 }
 
-interface Located {
+/** An issue and where it stands in the file. */
+export interface Located {
   readonly issue: Issue;
   readonly path: Path;
 }
 
 /** A union says only "invalid": what helps is what was wrong in the form that the writer was using. */
-function expand(issue: Issue, above: Path): Located[] {
+export function expand(issue: Issue, above: Path): Located[] {
   const path = [...above, ...issue.path];
   if (issue.code !== 'invalid_union') return [{ issue, path }];
   const used = issue.errors.filter(

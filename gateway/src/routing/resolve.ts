@@ -52,6 +52,13 @@ export function resolve(file: File, source: Source): Resolved {
       `matches the same requests as route "${other.id}" (line ${other.line}): ${formatMatch(route.match)}`,
     );
   }
+  for (const { id, match } of routes) {
+    if (match.kind !== 'soap' || match.namespace !== null || (wsdls.get(match.path)?.file ?? null) !== null) continue;
+    report(
+      ['routes', id, 'match'],
+      `without a WSDL for ${match.path} an operation needs its namespace: "SOAP ${match.path} {namespace}${match.name}", or wsdls.${match.path}.file`,
+    );
+  }
   const differences = entries(file, report);
   const table: Table = {
     upstreams,
@@ -110,8 +117,8 @@ function routeOf(id: string, entry: FileRoute, context: Context): Route | null {
     report(['routes', id, 'stage'], `"${entry.stage}" is no stage: ${needsShare}`);
   }
   const successor = successorOf(id, entry, context, match);
+  if (stage !== null) checkStage(id, entry, stage, context);
   if (match === null || stage === null) return null;
-  checkStage(id, entry, stage, context);
   return {
     id,
     match,

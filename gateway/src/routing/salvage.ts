@@ -1,0 +1,70 @@
+/**
+ * What of a file of the wrong shape can still be checked. A misspelt key must not hide an unknown upstream three lines below, so
+ * everything that is wrong is cut out, or stood in for where the shape needs something there, and the rest is looked at as usual.
+ */
+import type { z } from 'zod';
+import type { Path } from './document.ts';
+import { expand } from './problem.ts';
+import { file } from './schema.ts';
+import type { File } from './shape.ts';
+
+/** Stands where a required value is wrong; harmless to every check that follows. */
+const STAND_INS: readonly (readonly [path: RegExp, value: unknown])[] = [
+  [/^version$/, 1],
+  [/^routes\.[^.]+\.stage$/, 'legacy'],
+  [/^upstreams\.[^.]+$/, 'http://127.0.0.1'],
+  [/^upstreams\.[^.]+\.url$/, 'http://127.0.0.1'],
+  [/^differences\.[^.]+\.at$/, '$'],
+  [/^differences\.[^.]+\.allow$/, 'anything'],
+  [/^differences\.[^.]+\.(why|owner)$/, '-'],
+  [/^differences\.[^.]+\.until$/, '9999-12-31'],
+  [/^differences\.[^.]+\.routes$/, ['-']],
+];
+
+// Each round cuts at least one thing; what is not whole after this many is left alone.
+const MAX_ROUNDS = 8;
+
+/**
+ * @param value what was parsed; it is not changed
+ * @returns the part of the file that has the right shape, and the paths where something stands in; null when nothing is left
+ */
+export function salvage(
+  value: unknown,
+  issues: readonly z.core.$ZodIssue[],
+): { file: File; stoodIn: ReadonlySet<string> } | null {
+  const copy: unknown = structuredClone(value);
+  const stoodIn = new Set<string>();
+  let left = issues;
+  for (let round = 0; round < MAX_ROUNDS; round += 1) {
+    for (const issue of left) for (const path of wrongOf(issue)) mend(copy, path, { stoodIn, cut: round > 0 });
+    const parsed = file.safeParse(copy);
+    if (parsed.success) return { file: parsed.data, stoodIn };
+    left = parsed.error.issues;
+  }
+  return null;
+}
+
+function wrongOf(issue: z.core.$ZodIssue): readonly Path[] {
+  return expand(issue, []).flatMap(({ issue: inner, path }) =>
+    inner.code === 'unrecognized_keys' ? inner.keys.map((key) => [...path, key]) : [path],
+  );
+}
+
+function mend(root: unknown, path: Path, how: { stoodIn: Set<string>; cut: boolean }): void {
+  const key = path.at(-1);
+  const parent = path.slice(0, -1).reduce<unknown>((at, step) => (isRecord(at) ? at[String(step)] : undefined), root);
+  if (key === undefined || !isRecord(parent)) return;
+  const name = path.map(String).join('.');
+  const standIn = STAND_INS.find(([pattern]) => pattern.test(name));
+  if (standIn !== undefined && !how.stoodIn.has(name)) {
+    parent[String(key)] = standIn[1];
+    how.stoodIn.add(name);
+  } else if (Object.hasOwn(parent, String(key))) {
+    delete parent[String(key)];
+  } else if (how.cut) {
+    // It is needed and not there: the thing that needs it goes.
+    mend(root, path.slice(0, -1), how);
+  }
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
