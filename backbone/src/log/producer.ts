@@ -13,6 +13,8 @@ import { PARTITIONS_CHANGED, SEGMENT_MISSING, stateOf, type Cells, type Session,
 import { ahead, findTopics, type Place, type Topic } from './topics.ts';
 
 const MAX_CHECKPOINT_BYTES = 8 * 1024; // It is written with each batch.
+// One mends it, unless other producers fill a whole segment between the mending and the next attempt.
+const MAX_ATTEMPTS = 10;
 const MAX_ID_CHARACTERS = 249; // As a topic's name.
 
 export interface ProducerOptions {
@@ -106,16 +108,16 @@ class LogProducer implements Producer {
     if (code === 'BACKBONE_FENCED' || code === 'BACKBONE_UNREACHABLE') this.#finished = { code, because: message };
   }
 
-  /** Twice at the most: what the log refuses because the producer's picture is old is mended, and then asked again. */
+  /** What the log refuses because the producer's picture is old is mended, and then asked again. */
   async #attempt(batch: readonly Outgoing[], options: SendOptions, early: Placed | null): Promise<Offsets> {
     let placed = early;
-    for (let retry = true; ; retry = false, placed = null) {
+    for (let left = MAX_ATTEMPTS; ; left -= 1, placed = null) {
       await this.#learn(batch, options);
       const append = this.#prepare(placed ?? this.#place(batch), options);
       try {
         return this.#note(await this.#options.session.query(this.#statement(append)));
       } catch (error) {
-        if (!retry || !(await this.#mend(stateOf(error), append))) throw error;
+        if (left === 1 || !(await this.#mend(stateOf(error), append))) throw error;
       }
     }
   }

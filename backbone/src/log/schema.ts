@@ -91,8 +91,12 @@ export async function prepareLayout(session: Session, layout: Layout): Promise<v
 
 /** 0 where there is no log yet. */
 async function currentVersion(queries: Queries, layout: Layout): Promise<number> {
-  const [found] = await queries.query({ text: 'select to_regclass($1)', values: [`${layout.schema}.meta`] });
-  if (typeof found?.[0] !== 'string') return 0;
+  // Not by `to_regclass`: it remembers that there was none, also when another has made it since.
+  const found = await queries.query({
+    text: `select 1 from pg_class c join pg_namespace n on n.oid = c.relnamespace where n.nspname = $1 and c.relname = 'meta'`,
+    values: [layout.name],
+  });
+  if (found.length === 0) return 0;
   const [row] = await queries.query({ text: `select schema_version from ${layout.schema}.meta` });
   const version = Number(row?.[0] ?? 0);
   if (version <= SCHEMA_VERSION) return version;
