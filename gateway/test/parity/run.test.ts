@@ -76,7 +76,7 @@ describe('verdicts of answers that really came', () => {
       [slow, quick, 'skipped: control'],
     ] as const) {
       const [one, other] = await sides(control, candidate);
-      const timeout = { headersMs: 200 };
+      const timeout = { headersMs: 1500 };
       const options = world({
         control: one.url,
         candidate: other.url,
@@ -95,7 +95,7 @@ describe('verdicts of answers that really came', () => {
       res.on('close', () => clearInterval(timer));
     };
     const [one, other] = await sides((_, res) => json(res, '{}'), trickle);
-    const timeout = { connectMs: 100, headersMs: 100, bodyMs: 100 };
+    const timeout = { connectMs: 1000, headersMs: 1500, bodyMs: 1000 };
     const options = world({
       control: one.url,
       candidate: other.url,
