@@ -2,18 +2,17 @@
 import { z } from 'zod';
 import { parseLsn, type Lsn } from '@banyan/backbone/core/lsn';
 import type { KeyColumn } from './core/chunk.ts';
+import type { ShapeFacts } from './core/drift.ts';
 import type { IdentityFacts } from './core/identity.ts';
 import type { TableFacts } from './core/relation.ts';
-import type { RelationColumn } from './core/pgoutput.ts';
 import type { Slot } from './core/slot.ts';
 import type { TypeInfo, Types } from './core/value.ts';
 import { CdcError } from './errors.ts';
 import type { Row, Sql } from './wire.ts';
 
 /** A table that could be captured. */
-export interface Table extends TableFacts, IdentityFacts {
+export interface Table extends TableFacts, IdentityFacts, ShapeFacts {
   readonly oid: number;
-  readonly shape: readonly RelationColumn[];
   /** How it can be read in chunks; empty when it cannot. */
   readonly chunkKey: readonly KeyColumn[];
   /** The planner's idea of the number of rows; null before the first ANALYZE. */
@@ -51,6 +50,7 @@ const tableRow = z.object({
   table: z.string(),
   partitioned: z.boolean(),
   readable: z.boolean(),
+  file: z.number(),
   identity: z.enum(['d', 'n', 'f', 'i']),
   estimate: z.number(),
   primary: z.array(z.string()),
@@ -59,32 +59,35 @@ const tableRow = z.object({
   columns: z.array(
     z.object({
       name: z.string(),
+      number: z.number(),
       type: z.number(),
       modifier: z.number(),
       sqlType: z.string(),
       notNull: z.boolean(),
-      default: z.string().nullable(),
       chunkable: z.boolean(),
       generated: z.boolean(),
+      filled: z.boolean(),
     }),
   ),
 });
 
+// Nothing in here takes a lock on a table: whoever holds one back by an ALTER TABLE would hold us back, too, and, where we
+// have a lock ourselves (copy.ts), wait for us at the same time.
 // Keys are compared by operators of pg_catalog only: those of an extension's types may be out of the search path.
 const TABLE_SQL = `
   SELECT json_build_object(
     'oid', c.oid::int8, 'schema', n.nspname, 'table', c.relname, 'partitioned', c.relkind = 'p',
+    'file', c.relfilenode::int8,
     'readable', has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'),
     'identity', c.relreplident, 'estimate', c.reltuples,
     'primary', coalesce(p.names, '[]'), 'immediate', coalesce(p.indimmediate, false),
     'identityIndex', coalesce(i.names, '[]'),
     'columns', coalesce((
       SELECT json_agg(json_build_object(
-        'name', a.attname, 'type', a.atttypid::int8, 'modifier', a.atttypmod,
+        'name', a.attname, 'number', a.attnum, 'type', a.atttypid::int8, 'modifier', a.atttypmod,
         'sqlType', format_type(a.atttypid, a.atttypmod), 'notNull', a.attnotnull,
-        'default', CASE WHEN a.attgenerated = '' THEN pg_get_expr(d.adbin, d.adrelid) END,
         'chunkable', t.typtype = 'e' OR t.typnamespace = 'pg_catalog'::regnamespace,
-        'generated', a.attgenerated <> '') ORDER BY a.attnum)
+        'generated', a.attgenerated <> '', 'filled', a.atthasmissing OR d.oid IS NOT NULL) ORDER BY a.attnum)
       FROM pg_attribute a
       JOIN pg_type t ON t.oid = a.atttypid
       LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
@@ -143,17 +146,34 @@ function asTable(row: Row, generated: boolean): Table {
     table: found.table,
     identity: found.identity,
     primaryKey: found.primary,
-    columns: columns.map(({ name, notNull, default: defaultSql }) => ({ name, notNull, defaultSql })),
+    columns: columns.map(({ name, notNull }) => ({ name, notNull })),
     shape: columns.map(({ name, type, modifier }) => {
       return { name, type, modifier, identity: found.identity === 'f' || identityNames.includes(name) };
     }),
+    numbers: columns.map(({ number }) => number),
     chunkKey: keys.every(({ chunkable }) => chunkable) ? keys.map(({ name, sqlType: type }) => ({ name, type })) : [],
     estimatedRows: found.estimate < 0 ? null : found.estimate,
     partitioned: found.partitioned,
     readable: found.readable,
+    file: found.file,
+    filled: columns.filter(({ filled }) => filled).map(({ name }) => name),
     identityIndex: found.identityIndex.length > 0,
     servingKey: found.primary.length > 0 && found.immediate,
   };
+}
+
+/**
+ * The defaults of a table's columns, as SQL by name.
+ * @param sql should have a short lock timeout: this waits for an ALTER TABLE that is under way
+ */
+export async function readDefaults(sql: Sql, oid: number): Promise<ReadonlyMap<string, string>> {
+  const rows = await sql.rows(
+    `SELECT a.attname, pg_get_expr(d.adbin, d.adrelid)
+     FROM pg_attrdef d JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
+     WHERE d.adrelid = $1::oid AND a.attgenerated = ''`,
+    [String(oid)],
+  );
+  return new Map(rows.map(([name, text]) => [name ?? '', text ?? '']));
 }
 
 const KINDS: Readonly<Record<string, TypeInfo['kind']>> = {
@@ -242,9 +262,12 @@ export async function readPublication(sql: Sql, name: string): Promise<Publicati
   );
   if (row === undefined) return null;
   const tables = await sql.rows(
-    `SELECT c.oid FROM pg_publication_tables t
-     JOIN pg_namespace n ON n.nspname = t.schemaname JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = t.tablename
-     WHERE t.pubname = $1::name`,
+    `SELECT c.oid FROM pg_class c, pg_publication p
+     WHERE p.pubname = $1::name AND c.relkind IN ('r', 'p') AND c.relpersistence = 'p' AND (
+       p.puballtables
+       OR EXISTS (SELECT FROM pg_publication_namespace n WHERE n.pnpubid = p.oid AND n.pnnspid = c.relnamespace)
+       OR EXISTS (SELECT FROM pg_publication_rel r WHERE r.prpubid = p.oid AND r.prrelid IN (
+            SELECT c.oid UNION ALL SELECT relid FROM pg_partition_ancestors(c.oid))))`,
     [name],
   );
   const kinds = ['insert', 'update', 'delete', 'truncate'];

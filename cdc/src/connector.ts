@@ -141,6 +141,7 @@ export class Connector {
       streaming: this.#phase === 'streaming',
       retainedBytes: session?.slot?.retainedBytes ?? null,
       safeBytes: session?.slot?.safeBytes ?? null,
+      rereading: session?.rereading ?? 0,
     };
   }
 

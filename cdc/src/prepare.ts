@@ -19,6 +19,7 @@ import {
 import type { Config } from './config.ts';
 import { readCheckpoint, type Checkpoint } from './core/checkpoint.ts';
 import { select } from './core/glob.ts';
+import { keyOf } from './shapes.ts';
 import { partingPoint } from './core/history.ts';
 import { plainName, quoteName, topicName, topicOf } from './core/name.ts';
 import { continuity, type Continuity } from './core/slot.ts';
@@ -121,6 +122,7 @@ export async function decide(looking: Looking, found: Found, openSink: () => Pro
       checkpoint,
       parted: await parted(replication, found.system, checkpoint),
       published: found.publication !== null,
+      unpublished: unpublished(found, checkpoint),
     });
     if (decision.kind === 'refuse')
       throw new CdcError(
@@ -136,6 +138,13 @@ export async function decide(looking: Looking, found: Found, openSink: () => Pro
     await sink.close();
     throw error;
   }
+}
+
+/** Tables that the checkpoint follows and the publication does not hold any more. */
+function unpublished({ publication, tables }: Found, checkpoint: Checkpoint | null): readonly string[] {
+  if (publication === null || checkpoint === null) return [];
+  const left = tables.filter((table) => keyOf(table) in checkpoint.tables && !publication.tables.has(table.oid));
+  return left.map(plainName);
 }
 
 async function parted(replication: Replication, system: System, checkpoint: Checkpoint | null): Promise<Lsn | null> {

@@ -64,6 +64,7 @@ export class Publisher {
   /** A batch has to go, if an empty one. */
   #forced = false;
   #waiting: (() => void)[] = [];
+  #durable = 0;
   #commits: { readonly events: number; readonly atUs: number }[] = [];
   #reject: (error: unknown) => void = () => undefined;
 
@@ -94,6 +95,14 @@ export class Publisher {
     this.#queue.push(event);
     this.#characters += sizeOf(event);
     this.#options.ledger.queue(1);
+  }
+
+  /** Takes an event that belongs to no transaction. A promise means: no more, until it has settled. */
+  offer(event: Event): Promise<void> | null {
+    this.add(event);
+    this.complete(null);
+    this.kick();
+    return this.full ? this.room() : null;
   }
 
   /**
@@ -147,6 +156,22 @@ export class Publisher {
       if (this.#running === null) return;
       await Promise.race([this.#running, this.failed]);
     }
+  }
+
+  /** Resolves when everything that is queued now is durable. @throws the sink's error */
+  async settled(): Promise<void> {
+    const events = this.#taken + this.queued;
+    while (this.#durable < events) {
+      this.kick();
+      await Promise.race([new Promise<void>((resolve) => this.#waiting.push(resolve)), this.failed]);
+    }
+  }
+
+  /** The next batch goes soon, if an empty one: the checkpoint has something new to say. */
+  note(swept: Swept | null): void {
+    if (swept !== null) this.#swept = { ...swept, tables: [...(this.#swept?.tables ?? []), ...swept.tables] };
+    this.#forced = true;
+    this.kick();
   }
 
   /** Sends nothing more. Resolves when what was on its way has arrived, or has failed. */
@@ -223,18 +248,20 @@ export class Publisher {
     const taken = this.#taken;
     const at = ledger.through(taken);
     const swept = this.#swept;
+    // Taken now: what comes while the batch is on its way is the next one's to say.
+    this.#swept = null;
+    this.#forced = false;
     const marks = watermarks && (at > this.#published || swept !== null);
     await sink.send(batch, {
       checkpoint: checkpoint(at),
       watermark: marks && (sink.watermarks || swept !== null) ? { source, epoch, lsn: formatLsn(at) } : null,
       swept,
     });
-    this.#swept = null;
-    this.#forced = false;
     if (marks) {
       this.#published = at;
       this.#publishedAt = clock();
     }
+    this.#durable = taken;
     ledger.durable(taken, at);
     let done = 0;
     while ((this.#commits[done]?.events ?? Number.POSITIVE_INFINITY) <= taken) done += 1;

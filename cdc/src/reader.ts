@@ -57,6 +57,7 @@ export class Reader {
   #told: Lsn | null = null;
   #late: NodeJS.Timeout | null = null;
   #stopped = false;
+  #between: (() => void)[] = [];
 
   constructor(options: ReaderOptions) {
     this.#options = options;
@@ -83,6 +84,12 @@ export class Reader {
       translator.now = nowOf(clockUs());
       framer.push(chunk);
     }
+  }
+
+  /** Resolves when no transaction is open: at once, or at the next commit. */
+  between(): Promise<void> | null {
+    if (!this.#options.ledger.open) return null;
+    return new Promise((resolve) => this.#between.push(resolve));
   }
 
   /** Takes nothing more off the socket. */
@@ -154,6 +161,7 @@ export class Reader {
         this.serverEnd = later(this.serverEnd, heard.end);
         ledger.commit(heard.end);
         publisher.complete(heard.atUs);
+        if (this.#between.length > 0) return this.#pause();
         return null;
       case 'message':
         publisher.complete(translator.now.ms * 1000);
@@ -164,6 +172,14 @@ export class Reader {
         onSignal(heard.content, heard.commit);
         return null;
     }
+  }
+
+  /** Lets those in who waited for the end of the transaction; the next one begins behind what they do at once. */
+  async #pause(): Promise<void> {
+    const waiting = this.#between;
+    this.#between = [];
+    for (const resolve of waiting) resolve();
+    await new Promise((resolve) => setImmediate(resolve));
   }
 
   #keepalive({ position, replyRequested }: Keepalive): void {

@@ -6,7 +6,7 @@ import { toLsn, type Lsn } from '@banyan/backbone/core/lsn';
 import type { Logger } from 'pino';
 import type { Address } from './address.ts';
 import type { Table } from './catalogue.ts';
-import { chunkQuery, type ChunkPlan } from './core/chunk.ts';
+import { copyTable } from './copy.ts';
 import { Markers, type Marked } from './core/marker.ts';
 import { progressLine, type Progress } from './core/progress.ts';
 import type { Cells } from './core/pgoutput.ts';
@@ -34,6 +34,8 @@ export interface SnapshotOptions {
   readonly threads: number;
   readonly fetchRows: number;
   readonly now: () => Now;
+  /** A table as the catalogue has it now; null when it is gone. */
+  readonly look: (oid: number) => Promise<Table | null>;
   /** Takes an event; a promise means: no more, until it has settled. */
   readonly emit: (event: Event) => Promise<void> | null;
   readonly onProgress: (progress: Progress) => void;
@@ -43,9 +45,10 @@ export interface SnapshotOptions {
 
 /**
  * Reads every table and emits its rows.
+ * @returns the tables that were altered meanwhile, and have to be read again
  * @throws CdcError when a connection is lost: the copy has to be begun anew
  */
-export async function snapshot(options: SnapshotOptions): Promise<void> {
+export async function snapshot(options: SnapshotOptions): Promise<readonly Table[]> {
   const { log, sources, threads } = options;
   const copy = new Copy(options);
   const timer = setInterval(() => {
@@ -62,6 +65,13 @@ export async function snapshot(options: SnapshotOptions): Promise<void> {
     options.onProgress(copy.progress());
   }
   log.info(progressLine(copy.progress()));
+  return copy.altered;
+}
+
+interface Part {
+  readonly source: SnapshotSource;
+  readonly place: number;
+  readonly writer: RowWriter;
 }
 
 interface Pending {
@@ -70,6 +80,7 @@ interface Pending {
 }
 
 class Copy {
+  readonly altered: Table[] = [];
   readonly #options: SnapshotOptions;
   readonly #markers = new Markers<Pending>();
   readonly #startedAt = performance.now();
@@ -99,7 +110,7 @@ class Copy {
   /** One connection's part: whatever table is next, until there is none. */
   async work(): Promise<void> {
     const { address, name, sources, signal } = this.#options;
-    const sql = await connectSql(address, 'snapshot', 0);
+    const sql = await connectSql(address, 'snapshot', { statementMs: 0 });
     const abort = (): void => void sql.close();
     signal.addEventListener('abort', abort);
     try {
@@ -149,28 +160,21 @@ class Copy {
     return this.#writer;
   }
 
-  async #table(
-    sql: Sql,
-    { source, place, writer }: { source: SnapshotSource; place: number; writer: RowWriter },
-  ): Promise<void> {
-    const { fetchRows, signal } = this.#options;
-    const plan = planOf(source, fetchRows);
-    const keyPlaces = plan.key.map(({ name }) => plan.columns.indexOf(name));
-    let after: readonly string[] | null = null;
-    for (;;) {
-      let rows = 0;
-      let last: Cells = [];
-      const query = chunkQuery(plan, after);
-      await sql.each(query.text, query.values, (cells) => {
-        rows += 1;
-        last = cells;
+  async #table(sql: Sql, { source, place, writer }: Part): Promise<void> {
+    const { fetchRows, signal, look } = this.#options;
+    const { table, relation } = source;
+    const outcome = await copyTable({
+      sql,
+      table,
+      rows: fetchRows,
+      now: () => look(table.oid),
+      onRow: (cells) => {
         this.#rows += 1;
-        return this.#emit(writer, this.#markers.next(place, { relation: source.relation, cells }));
-      });
-      if (keyPlaces.length === 0 || rows < fetchRows || signal.aborted) break;
-      const bounds: Cells = last;
-      after = keyPlaces.map((at) => bounds[at] ?? '');
-    }
+        return this.#emit(writer, this.#markers.next(place, { relation, cells }));
+      },
+      stopped: () => signal.aborted,
+    });
+    if (outcome === 'changed') this.altered.push(table);
     await this.#emit(writer, this.#markers.end(place));
   }
 
@@ -180,17 +184,4 @@ class Copy {
       full = this.#options.emit(writer.event(row.relation, row.cells, { marker, now: this.#options.now() }));
     return full;
   }
-}
-
-/** How a table is read. A table without a key that can be compared is read in one go. */
-export function planOf({ table }: Pick<SnapshotSource, 'table'>, rows: number): ChunkPlan {
-  const { schema, columns, chunkKey, partitioned } = table;
-  return {
-    schema,
-    table: table.table,
-    columns: columns.map(({ name }) => name),
-    key: chunkKey,
-    rows,
-    only: !partitioned,
-  };
 }

@@ -13,6 +13,8 @@ export interface Readings {
   readonly streaming: boolean;
   readonly retainedBytes: number | null;
   readonly safeBytes: number | null;
+  /** Tables that are being read again, or wait for it. */
+  readonly rereading: number;
 }
 
 export class Tally {
@@ -69,6 +71,7 @@ export class Tally {
       "Rows of the snapshot, by the planner's statistics",
       () => this.#progress?.estimatedRows ?? null,
     );
+    gauge(registers, 'rereads_pending', 'Tables that are being read again, or wait for it', () => readings().rereading);
     this.#restarts = new Counter({
       name: 'banyan_cdc_reconnects_total',
       help: 'Sessions that ended by a failure, by code',

@@ -56,29 +56,34 @@ export interface Sql {
   close(): Promise<void>;
 }
 
-/**
- * @param limitMs of one statement; 0: none
- * @throws CdcError CDC_UNAUTHORISED, CDC_PRIVILEGES, CDC_SOURCE_LOST
- */
-export async function connectSql(
-  address: Address,
-  purpose: string,
-  limitMs: number = STATEMENT_TIMEOUT_MS,
-): Promise<Sql> {
-  const client = await connect(address, purpose, { options: `${SETTINGS} -c statement_timeout=${limitMs}` });
+export interface SqlLimits {
+  /** Of one statement, milliseconds; 0: none. */
+  readonly statementMs?: number;
+  /** For a lock, milliseconds; 0: none. */
+  readonly lockMs?: number;
+}
+
+/** @throws CdcError CDC_UNAUTHORISED, CDC_PRIVILEGES, CDC_SOURCE_LOST */
+export async function connectSql(address: Address, purpose: string, limits: SqlLimits = {}): Promise<Sql> {
+  const { statementMs = STATEMENT_TIMEOUT_MS, lockMs = 0 } = limits;
+  const options = `${SETTINGS} -c statement_timeout=${statementMs} -c lock_timeout=${lockMs}`;
+  const client = await connect(address, purpose, { options });
+  // One at a time: `pg` has a queue of its own, and will do without one in its next version.
+  let before: Promise<unknown> = Promise.resolve();
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+    const result = before.then(work).catch((error: unknown) => {
+      throw translate(error, address, purpose);
+    });
+    before = result.catch(() => undefined);
+    return result;
+  };
   return {
-    rows: async (text, values = []) => {
-      try {
+    rows: (text, values = []) =>
+      inTurn(async () => {
         const { rows } = await client.query<(string | null)[]>({ text, values: [...values], rowMode: 'array' });
         return rows;
-      } catch (error) {
-        throw translate(error, address, purpose);
-      }
-    },
-    each: (text, values, onRow) =>
-      each(client, { text, values, onRow }).catch((error: unknown) => {
-        throw translate(error, address, purpose);
       }),
+    each: (text, values, onRow) => inTurn(() => each(client, { text, values, onRow })),
     close: () => end(client),
   };
 }

@@ -31,6 +31,7 @@ const facts: Facts = {
   checkpoint,
   parted: null,
   published: true,
+  unpublished: [],
 };
 
 type Case = readonly [name: string, change: Partial<Facts>, kind: Continuity['kind'], because: string];
@@ -55,6 +56,7 @@ const cases: readonly Case[] = [
     'server-behind-checkpoint',
   ],
   ['a publication that is gone is a gap', { published: false }, 'refuse', 'publication-missing'],
+  ['a table taken out of the publication is a gap', { unpublished: ['public.things'] }, 'refuse', 'tables-unpublished'],
   ['a failover behind the checkpoint goes on', { timeline: 2, parted: toLsn(1000n) }, 'stream', 'slot-ok'],
   ['a failover before the checkpoint is a gap', { timeline: 2, parted: toLsn(999n) }, 'refuse', 'another-history'],
   ['a timeline of unknown origin is a gap', { timeline: 2, parted: null }, 'refuse', 'another-history'],
@@ -108,6 +110,7 @@ test('whatever is found, the stream goes on only from where it cannot have a gap
     walEnd: lsn,
     parted: fc.option(lsn, { nil: null }),
     published: fc.boolean(),
+    unpublished: fc.constantFrom([], ['public.things']),
     slot: fc.option(
       fc.record({
         kind: fc.constantFrom('logical' as const, 'physical' as const),
@@ -143,9 +146,15 @@ test('whatever is found, the stream goes on only from where it cannot have a gap
 });
 
 /** Whether nothing can have been lost between the checkpoint and what the slot will send. */
-function unbroken({ slot: held, checkpoint: kept, system, published }: Facts): boolean {
+function unbroken({ slot: held, checkpoint: kept, system, published, unpublished }: Facts): boolean {
   if (held === null || held.activePid !== null || held.invalidated !== null) return false;
   if (held.plugin !== 'pgoutput' || held.database !== 'legacy' || held.confirmed === null) return false;
   if (kept === null) return true;
-  return kept.system === system && kept.snapshot !== 'running' && held.confirmed <= kept.lsn && published;
+  return (
+    kept.system === system &&
+    kept.snapshot !== 'running' &&
+    held.confirmed <= kept.lsn &&
+    published &&
+    unpublished.length === 0
+  );
 }

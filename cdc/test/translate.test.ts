@@ -21,10 +21,11 @@ const facts: TableFacts = {
   table: 'things',
   primaryKey: ['id'],
   columns: [
-    { name: 'id', notNull: true, defaultSql: null },
-    { name: 'name', notNull: true, defaultSql: `'it''s'::text` },
+    { name: 'id', notNull: true },
+    { name: 'name', notNull: true },
   ],
 };
+const defaults = new Map([['name', `'it''s'::text`]]);
 const modes = { decimal: 'string', binary: 'bytes', interval: 'numeric', unavailable: 'gone' } as const;
 
 function compiled(
@@ -33,7 +34,7 @@ function compiled(
   wanted: boolean = true,
 ): Relation {
   const counts = { c: 0, u: 0, d: 0, r: 0, t: 0 };
-  const options = { prefix: 'shop', modes, defaultsForNull: false, wanted, counts };
+  const options = { prefix: 'shop', modes, defaultsForNull: false, defaults, wanted, counts };
   return compileRelation({ ...shape, ...change }, known, new Map(), options);
 }
 

@@ -21,6 +21,7 @@ interface Mark {
 export class Ledger {
   #confirmed: Lsn;
   #reached: Lsn;
+  #received: Lsn;
   #queued = 0;
   #durable = 0;
   #open = false;
@@ -32,6 +33,7 @@ export class Ledger {
   constructor(from: Lsn) {
     this.#confirmed = from;
     this.#reached = from;
+    this.#received = from;
   }
 
   /** May be told to Postgres: durable, and with its checkpoint. */
@@ -42,6 +44,16 @@ export class Ledger {
   /** Everything up to here is durable; its checkpoint may still have to be written. */
   get reached(): Lsn {
     return this.#reached;
+  }
+
+  /** Everything up to here has come, durable or not. */
+  get received(): Lsn {
+    return this.#received;
+  }
+
+  /** Whether a transaction has begun and not ended. */
+  get open(): boolean {
+    return this.#open;
   }
 
   /** Whether nothing is under way: every event durable, no transaction open. */
@@ -93,6 +105,7 @@ export class Ledger {
   }
 
   #mark(position: Lsn): void {
+    if (position > this.#received) this.#received = position;
     const last = this.#marks.at(-1);
     if (last !== undefined && last.events === this.#queued && this.#marks.length > this.#first) {
       if (position > last.position) last.position = position;

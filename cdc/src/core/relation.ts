@@ -10,8 +10,6 @@ import { formatOf, textJson, type Format, type Modes, type Types } from './value
 export interface ColumnFacts {
   readonly name: string;
   readonly notNull: boolean;
-  /** Its default as SQL; null when it has none. */
-  readonly defaultSql: string | null;
 }
 
 /** What the catalogue says of a table. */
@@ -21,12 +19,16 @@ export interface TableFacts extends TableName {
   readonly primaryKey: readonly string[];
 }
 
+/** Columns' defaults as SQL, by name. */
+export type Defaults = ReadonlyMap<string, string>;
+
 export interface RelationOptions {
   /** Of topics. */
   readonly prefix: string;
   readonly modes: Modes;
   /** Debezium's `converter.replace.null.with.default`. */
   readonly defaultsForNull: boolean;
+  readonly defaults: Defaults;
 }
 
 /** How many events of each kind were made. */
@@ -66,12 +68,12 @@ export function compileRelation(
   message: RelationMessage,
   facts: TableFacts | null,
   types: Types,
-  { prefix, modes, defaultsForNull, wanted, counts }: RelationOptions & Pick<Relation, 'wanted' | 'counts'>,
+  { prefix, modes, defaultsForNull, defaults, wanted, counts }: RelationOptions & Pick<Relation, 'wanted' | 'counts'>,
 ): Relation {
   const columns = message.columns.map((column, index): Column => {
     const format = formatOf(column.type, column.modifier, types, modes);
     const known = facts?.columns.find(({ name }) => name === column.name);
-    const standard = known?.defaultSql === null ? null : defaultOf(known?.defaultSql ?? '', format);
+    const standard = defaultOf(defaults.get(column.name) ?? '', format);
     const nullJson = defaultsForNull && standard !== null && known?.notNull === false ? standard : 'null';
     return {
       lead: `${index === 0 ? '{' : ','}${textJson(column.name)}:`,

@@ -40,6 +40,8 @@ export interface Facts {
   readonly parted: Lsn | null;
   /** Whether the publication is there. What is decoded without it is refused by the server, now and later. */
   readonly published: boolean;
+  /** Tables that were followed, and are not in the publication any more: their changes since are not in the stream. */
+  readonly unpublished: readonly string[];
 }
 
 /** What breaks continuity. */
@@ -47,6 +49,7 @@ export type Gap =
   | 'slot-missing'
   | 'slot-lost'
   | 'publication-missing'
+  | 'tables-unpublished'
   | 'slot-ahead-of-checkpoint'
   | 'another-cluster'
   | 'another-history'
@@ -135,6 +138,7 @@ function gapOf(facts: Facts, checkpoint: Checkpoint): Gap | null {
   if (checkpoint.lsn > facts.walEnd) return 'server-behind-checkpoint';
   if (slot === null) return 'slot-missing';
   if (!facts.published) return 'publication-missing';
+  if (facts.unpublished.length > 0) return 'tables-unpublished';
   if (slot.invalidated !== null || slot.confirmed === null) return 'slot-lost';
   if (slot.confirmed > checkpoint.lsn) return 'slot-ahead-of-checkpoint';
   return null;
@@ -143,6 +147,8 @@ function gapOf(facts: Facts, checkpoint: Checkpoint): Gap | null {
 const sayings: Readonly<Record<Gap, (facts: Facts, checkpoint: Checkpoint) => string>> = {
   'slot-missing': ({ name }) => `the replication slot "${name}" is gone`,
   'publication-missing': () => 'the publication is gone, and changes made without it cannot be decoded',
+  'tables-unpublished': ({ unpublished }) =>
+    `${unpublished.join(', ')} had been taken out of the publication; changes made since are not in the stream`,
   'slot-lost': ({ name, slot }) =>
     `the server no longer has the WAL that the replication slot "${name}" needs (${slot?.invalidated ?? 'it has no position'})`,
   'slot-ahead-of-checkpoint': ({ name, slot }, { lsn }) =>

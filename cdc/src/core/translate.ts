@@ -45,8 +45,8 @@ const CHANGE: Heard = { kind: 'change' };
 const BEGIN: Heard = { kind: 'begin' };
 const MESSAGE: Heard = { kind: 'message' };
 
-/** Told of each change to a watched table: the key's values before or after it. */
-export type Watch = (relation: Relation, cells: Cells | 'all') => void;
+/** Told of each change before its event is emitted: the row before or after it, or `all` for a truncate. */
+export type Watch = (relation: Relation, cells: Cells | 'all', commit: Lsn) => void;
 
 interface Transaction {
   readonly begin: Begin;
@@ -62,7 +62,7 @@ interface Transaction {
 export class Translator {
   /** Set by the reader at each chunk: when its events are made. */
   now: Now;
-  /** Set while rows are re-read: told of every change to a table before its event is emitted. */
+  /** Set while rows are read again. */
   watch: Watch | null = null;
 
   readonly #options: TranslatorOptions;
@@ -158,7 +158,7 @@ export class Translator {
   #create(relation: Relation, after: Cells, how: { readonly lsn: string; readonly header?: Header }): void {
     const index = this.#next();
     if (!relation.wanted) return;
-    this.watch?.(relation, after);
+    this.#watched(relation, after);
     if (this.#options.skipped.has('c') && how.header === undefined) return;
     this.#change(relation, {
       op: 'c',
@@ -177,8 +177,8 @@ export class Translator {
     if (relation.wanted && this.#options.skipped.has('u')) {
       this.#next();
       if (oldKey !== key) this.#next();
-      if (old !== null) this.watch?.(relation, old.cells);
-      this.watch?.(relation, after);
+      if (old !== null) this.#watched(relation, old.cells);
+      this.#watched(relation, after);
       return;
     }
     if (old !== null && key !== null && oldKey !== null && oldKey !== key) {
@@ -188,7 +188,7 @@ export class Translator {
     }
     const index = this.#next();
     if (!relation.wanted) return;
-    this.watch?.(relation, after);
+    this.#watched(relation, after);
     const before = old !== null && old.holds === 'row' ? relation.oldRow(old) : 'null';
     this.#change(relation, { op: 'u', before, after: relation.row(after), key, index, lsn });
   }
@@ -196,7 +196,7 @@ export class Translator {
   #delete(relation: Relation, old: OldRow, how: { readonly lsn: string; readonly header?: Header }): void {
     const index = this.#next();
     if (!relation.wanted) return;
-    this.watch?.(relation, old.cells);
+    this.#watched(relation, old.cells);
     if (this.#options.skipped.has('d') && how.header === undefined) return;
     const key = relation.key(old.cells);
     const headers = this.#change(relation, {
@@ -215,7 +215,7 @@ export class Translator {
       const relation = this.#open(oid);
       const index = this.#next();
       if (!relation.wanted) continue;
-      this.watch?.(relation, 'all');
+      this.#watched(relation, 'all');
       if (this.#options.skipped.has('t')) continue;
       this.#change(relation, { op: 't', before: 'null', after: 'null', key: null, index, lsn });
     }
@@ -303,6 +303,10 @@ export class Translator {
       value: JSON.stringify({ status, id, ...rest, ts_ms: Math.floor(begin.atUs / 1000) }),
       headers: [],
     });
+  }
+
+  #watched(relation: Relation, cells: Cells | 'all'): void {
+    if (this.watch !== null) this.watch(relation, cells, this.#current().begin.commit);
   }
 
   #current(): Transaction {

@@ -16,17 +16,25 @@ interface Kept {
 
 export class Fold {
   readonly #rows = new Map<string, Kept>();
+  /** Of the last truncate. */
+  #floor: Position | null = null;
   /** Events that were not new to it: delivered again. */
   repeated = 0;
 
   apply({ key, value, headers }: Delivered): void {
-    if (value === null || key === null) return;
+    if (value === null) return;
     const position = parsePosition(headers.find((header) => header.key === 'banyan.position')?.value ?? '');
     if (position === null) throw new Error('an event without a position');
     const { op, after } = parseExact(value) as { op: string; after: unknown };
     if (op === 't') {
+      this.#floor = position;
       for (const [each, kept] of this.#rows)
         if (comparePositions(position, kept.position) > 0) this.#rows.set(each, { position, row: null });
+      return;
+    }
+    if (key === null) return;
+    if (this.#floor !== null && comparePositions(position, this.#floor) <= 0) {
+      this.repeated += 1;
       return;
     }
     const known = this.#rows.get(key);
