@@ -8,5 +8,5 @@ for (const file of process.argv.slice(2)) {
   total.failed += run.numFailedTests + run.numFailedTestSuites;
   total.skipped += run.numPendingTests;
 }
-console.log(`tests: ${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
+process.stdout.write(`tests: ${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped` + '\n');
 process.exitCode = total.failed > 0 || total.passed === 0 ? 1 : 0;
