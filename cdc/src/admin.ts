@@ -1,16 +1,34 @@
-/** The admin port: alive, ready, figures, and watermarks. Reads only; binds to loopback unless told otherwise. */
-import fastify, { type FastifyInstance } from 'fastify';
+/**
+ * The admin port: alive, ready, figures, watermarks; and one thing that can be asked for, the reading of tables again. Binds to
+ * loopback unless told otherwise.
+ */
+import { createHash, timingSafeEqual } from 'node:crypto';
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { z } from 'zod';
 import type { Connector } from './connector.ts';
+import { parseGlob, type Glob } from './core/glob.ts';
 import { CdcError } from './errors.ts';
 
 // A scrape or a fence is a GET without a body; whoever is slower than this holds a connection for nothing.
 const REQUEST_TIMEOUT_MS = 10_000;
 // The facade has given up by then, and calls its fence pending.
 const WATERMARK_TIMEOUT_MS = 2_000;
+const BODY_BYTES = 64 * 1024; // A thousand names of tables.
+
+export interface AdminOptions {
+  /** What `POST /snapshots` asks for; null: nothing. */
+  readonly token: string | null;
+}
 
 /** Builds the app; does not listen. */
-export function buildAdmin(connector: Connector): FastifyInstance {
-  const app = fastify({ logger: false, requestTimeout: REQUEST_TIMEOUT_MS, forceCloseConnections: true });
+export function buildAdmin(connector: Connector, { token }: AdminOptions): FastifyInstance {
+  const app = fastify({
+    logger: false,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    bodyLimit: BODY_BYTES,
+    forceCloseConnections: true,
+  });
+  app.removeContentTypeParser('text/plain'); // What a form of a foreign page can send without asking first.
 
   app.get('/healthz', async () => ({ status: 'alive' }));
 
@@ -26,28 +44,71 @@ export function buildAdmin(connector: Connector): FastifyInstance {
 
   app.get('/watermark', async () => soon(connector.watermark()));
 
+  app.post('/snapshots', async (request, reply) => {
+    const refusal = refusalOf(request, token);
+    if (refusal !== null) return refuse(reply, refusal);
+    const globs = globsOf(request.body);
+    if (globs === null)
+      return refuse(reply, {
+        status: 400,
+        code: 'CDC_REQUEST',
+        detail: 'the body is to be {"tables": ["schema.table", …]}',
+      });
+    const tables = connector.reread(globs);
+    if (tables.length === 0)
+      return refuse(reply, { status: 422, code: 'CDC_NO_TABLES', detail: 'no captured table has such a name' });
+    return reply.status(202).send({ tables });
+  });
+
   app.setNotFoundHandler((request, reply) => {
-    return reply
-      .status(404)
-      .type(PROBLEM)
-      .send(problem(404, 'CDC_NOT_FOUND', `no ${request.method} ${request.url} here`));
+    return refuse(reply, { status: 404, code: 'CDC_NOT_FOUND', detail: `no ${request.method} ${request.url} here` });
   });
   app.setErrorHandler((error, _request, reply) => {
     const status = error instanceof CdcError ? 503 : (statusOf(error) ?? 500);
     const code = error instanceof CdcError ? error.code : 'CDC_REQUEST';
-    const detail = error instanceof Error ? error.message : String(error);
-    return reply
-      .status(status)
-      .type(PROBLEM)
-      .send(problem(status, code, detail));
+    return refuse(reply, { status, code, detail: error instanceof Error ? error.message : String(error) });
   });
   return app;
 }
 
-const PROBLEM = 'application/problem+json';
+interface Refusal {
+  readonly status: number;
+  readonly code: string;
+  readonly detail: string;
+}
 
-function problem(status: number, code: string, detail: string): object {
-  return { type: 'about:blank', title: code, status, code, detail };
+function refuse(reply: FastifyReply, { status, code, detail }: Refusal): FastifyReply {
+  const problem = { type: 'about:blank', title: code, status, code, detail };
+  return reply.status(status).type('application/problem+json').send(problem);
+}
+
+const LOOPBACK = /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
+
+/** Why a request that changes something is not taken; null when it is. A page that somebody looks at must not be able to make one. */
+function refusalOf({ headers, socket }: FastifyRequest, token: string | null): Refusal | null {
+  const host = (headers.host ?? '').replace(/:\d+$/, '');
+  const own = host === socket.localAddress || host === `[${socket.localAddress}]` || LOOPBACK.test(host);
+  if (!own) return { status: 403, code: 'CDC_HOST', detail: `the Host header names "${host}", which this is not` };
+  if (headers.origin !== undefined)
+    return { status: 403, code: 'CDC_ORIGIN', detail: 'requests of web pages are not taken' };
+  if (token !== null && !equal(headers.authorization ?? '', `Bearer ${token}`))
+    return { status: 401, code: 'CDC_TOKEN', detail: 'the header "Authorization: Bearer …" is missing or wrong' };
+  return null;
+}
+
+/** In a time that says nothing of where they differ. */
+function equal(a: string, b: string): boolean {
+  const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
+  return timingSafeEqual(digest(a), digest(b));
+}
+
+const snapshotBody = z.strictObject({ tables: z.array(z.string()).min(1) });
+
+function globsOf(body: unknown): readonly Glob[] | null {
+  const parsed = snapshotBody.safeParse(body);
+  if (!parsed.success) return null;
+  const globs = parsed.data.tables.map(parseGlob);
+  return globs.every((glob) => glob !== null) ? globs : null;
 }
 
 function statusOf(error: unknown): number | null {

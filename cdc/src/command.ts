@@ -71,7 +71,7 @@ async function start(config: Config): Promise<void> {
     headers: contextHeaders(config),
     onReady: () => announce(config, app),
   });
-  const app = buildAdmin(connector);
+  const app = buildAdmin(connector, { token: config.token });
   await listen(app, config);
   const stop = stopping(connector, log);
   try {

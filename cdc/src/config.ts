@@ -32,6 +32,8 @@ export interface Config {
   readonly fetchRows: number;
   readonly sink: SinkConfig;
   readonly listen: { readonly host: string; readonly port: number };
+  /** What `POST /snapshots` asks for; null: nothing. */
+  readonly token: string | null;
   readonly modes: Modes;
   readonly skipped: ReadonlySet<Skippable>;
   readonly tombstones: boolean;
@@ -81,6 +83,7 @@ const schema = z.strictObject({
   'topic.creation.default.partitions': count(1, 1_000).default(1),
   'topic.creation.default.retention.ms': count(1, Number.MAX_SAFE_INTEGER).optional(),
   listen: z.string().default('127.0.0.1:8083'),
+  token: z.string().min(1).optional(),
   'decimal.handling.mode': z.enum(['string', 'precise', 'double']).default('string'), // Theirs: precise.
   'time.precision.mode': z.enum(['adaptive']).default('adaptive'),
   'binary.handling.mode': z.enum(['bytes', 'base64', 'base64-url-safe', 'hex']).default('bytes'),
@@ -261,6 +264,7 @@ function plain(settings: Settings): Omit<Config, 'database' | 'listen' | 'sink'>
     transactions: settings['provide.transaction.metadata'],
     defaultsForNull: settings['converter.replace.null.with.default'],
     contextHeaders: settings['extended.headers.enabled'],
+    token: settings.token ?? null,
     logLevel: settings.logLevel,
   };
 }

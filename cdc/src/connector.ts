@@ -9,6 +9,7 @@ import type { WatermarkJson } from '@banyan/backbone/core/fence';
 import type { Logger } from 'pino';
 import type { Config } from './config.ts';
 import { backoff } from './core/backoff.ts';
+import type { Glob } from './core/glob.ts';
 import type { Header } from './core/source.ts';
 import { CdcError, mayRetry } from './errors.ts';
 import { Session } from './session.ts';
@@ -88,6 +89,16 @@ export class Connector {
   async watermark(): Promise<WatermarkJson> {
     if (this.#session === null) throw new CdcError('CDC_SOURCE_LOST', this.#because);
     return this.#session.watermark();
+  }
+
+  /**
+   * Reads captured tables again while they stream.
+   * @returns their names; empty when the globs choose none
+   * @throws CdcError CDC_SOURCE_LOST while nothing is streamed
+   */
+  reread(globs: readonly Glob[]): readonly string[] {
+    if (this.#session === null) throw new CdcError('CDC_SOURCE_LOST', this.#because);
+    return this.#session.reread(globs);
   }
 
   /** One session. @returns why it ended, where trying again may help; null when nothing was wrong */

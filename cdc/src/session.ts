@@ -8,6 +8,7 @@ import type { Logger } from 'pino';
 import { readTable, type SlotRow } from './catalogue.ts';
 import type { Config } from './config.ts';
 import { epochOf, writeCheckpoint, type Checkpoint, type SnapshotState } from './core/checkpoint.ts';
+import type { Glob } from './core/glob.ts';
 import { Ledger } from './core/ledger.ts';
 import { plainName } from './core/name.ts';
 import type { Header, Stream } from './core/source.ts';
@@ -85,6 +86,16 @@ export class Session {
   watermark(): Promise<WatermarkJson> {
     if (this.#fences === null) throw new CdcError('CDC_SOURCE_LOST', 'the connection to the source is being prepared');
     return this.#fences.take();
+  }
+
+  /**
+   * Reads captured tables again while they stream.
+   * @returns their names; empty when the globs choose none
+   * @throws CdcError CDC_SOURCE_LOST while nothing is streamed
+   */
+  reread(globs: readonly Glob[]): readonly string[] {
+    if (this.#streaming === null) throw new CdcError('CDC_SOURCE_LOST', 'nothing is streamed yet');
+    return this.#streaming.reread(globs);
   }
 
   /** When the oldest commit received that is not durable was made, microseconds since 1970; null when there is none. */

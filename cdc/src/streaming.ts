@@ -6,6 +6,7 @@ import { formatLsn, type Lsn } from '@banyan/backbone/core/lsn';
 import { readSlot, readTable, readTables, type SlotRow, type Table } from './catalogue.ts';
 import type { Checkpoint } from './core/checkpoint.ts';
 import { driftOf } from './core/drift.ts';
+import { select, type Glob } from './core/glob.ts';
 import type { Ledger } from './core/ledger.ts';
 import { plainName, quoteLiteral, quoteName } from './core/name.ts';
 import { shapeOf, type Relation } from './core/relation.ts';
@@ -68,6 +69,13 @@ export class Streaming {
   /** Tables that are being read again, or wait for it. */
   get rereading(): number {
     return this.#rereads?.pending ?? 0;
+  }
+
+  /** Reads the captured tables that the globs choose again. @returns their names; empty when they choose none */
+  reread(globs: readonly Glob[]): readonly string[] {
+    const { chosen } = select(globs, [...this.#tables.values()]);
+    for (const table of chosen) this.#rereads?.add(table, 'somebody asked for it');
+    return chosen.map(plainName);
   }
 
   /** Resolves when stopped, or when the server has ended the stream. @throws CdcError */

@@ -158,9 +158,9 @@ describe('watermarks', () => {
 });
 
 describe('the admin port', () => {
-  test('says alive, ready, figures and positions, and has no more than that', async () => {
+  test('says alive, ready, figures and positions', async () => {
     const { connector } = await start();
-    const app = buildAdmin(connector);
+    const app = buildAdmin(connector, { token: null });
     const get = async (url: string) => app.inject({ method: 'GET', url });
     expect((await get('/healthz')).json()).toEqual({ status: 'alive' });
     expect([(await get('/readyz')).statusCode, (await get('/readyz')).json()]).toEqual([200, { status: 'ready' }]);
@@ -174,14 +174,43 @@ describe('the admin port', () => {
       epoch: expect.stringMatching(/^\d+\.1\.1$/),
       lsn: expect.stringMatching(/^[0-9A-F]+\/[0-9A-F]+$/),
     });
-    expect((await app.inject({ method: 'POST', url: '/snapshots', payload: { tables: [] } })).statusCode).toBe(404);
+    expect((await get('/snapshots')).statusCode).toBe(404);
+    await app.close();
+  });
+
+  test('takes the wish to read tables again, from whoever may have it', async () => {
+    const { connector } = await start();
+    const app = buildAdmin(connector, { token: 'secret' });
+    const post = async (payload: unknown, headers: Record<string, string> = {}): Promise<number> => {
+      const all = { authorization: 'Bearer secret', 'content-type': 'application/json', ...headers };
+      const answer = await app.inject({
+        method: 'POST',
+        url: '/snapshots',
+        payload: JSON.stringify(payload),
+        headers: all,
+      });
+      return answer.statusCode;
+    };
+    const wish = { tables: ['public.th*'] };
+    expect(await post(wish, { authorization: 'Bearer wrong' })).toBe(401);
+    expect(await post(wish, { host: 'evil.example' })).toBe(403);
+    expect(await post(wish, { origin: 'http://localhost' })).toBe(403);
+    expect(await post(wish, { 'content-type': 'text/plain' })).toBe(415);
+    expect(await post({ tables: [] })).toBe(400);
+    expect(await post({ tables: ['things'] })).toBe(400);
+    expect(await post({ tables: ['public.nothing'] })).toBe(422);
+    expect(await post(wish)).toBe(202);
+    await until('the rows once more', async () => (await entries('shop.public.things')).length === 4);
+    expect(
+      (await entries('shop.public.things')).filter(({ value }) => value?.includes('"snapshot":"incremental"')),
+    ).toHaveLength(2);
     await app.close();
   });
 
   test('is not ready, and has no position, while there is no source', async () => {
     const nowhere = startConnector('postgres://nobody:secret@127.0.0.1:1/none');
     running.push(nowhere);
-    const app = buildAdmin(nowhere.connector);
+    const app = buildAdmin(nowhere.connector, { token: null });
     await until('it to wait', () => nowhere.connector.phase === 'waiting');
     const ready = await app.inject({ method: 'GET', url: '/readyz' });
     expect([ready.statusCode, ready.body.includes('secret')]).toEqual([503, false]);
