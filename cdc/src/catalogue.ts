@@ -123,7 +123,8 @@ export interface TableOptions {
 export async function readTables(sql: Sql, options: TableOptions): Promise<readonly Table[]> {
   const kind = options.viaRoot ? `c.relkind IN ('r', 'p') AND NOT c.relispartition` : `c.relkind = 'r'`;
   const rows = await sql.rows(
-    `${TABLE_SQL} WHERE ${kind} AND c.relpersistence = 'p' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+    `${TABLE_SQL} WHERE ${kind} AND c.relpersistence = 'p' AND n.nspname !~ '^pg_'
+       AND n.nspname NOT IN ('information_schema', 'banyan_log') -- A log that captured itself would never come to an end.
      ORDER BY n.nspname, c.relname`,
   );
   return rows.map((row) => asTable(row, options.generated));

@@ -112,6 +112,7 @@ export class Connector {
       tally: this.tally,
       moreTopics: this.#moreTopics,
       signal: this.#stop.signal,
+      strict: !this.#announced,
       stream: { version: SOURCE_VERSION, name: config.topicPrefix, db: config.database.database },
       onPhase: (phase) => {
         this.#enter(phase, phase === 'snapshot' ? 'the initial snapshot is under way' : '');

@@ -25,6 +25,8 @@ export const codes = {
   CDC_SINK_GONE: { exit: 1, retry: false },
   CDC_SINK_REFUSED: { exit: 2, retry: false },
   CDC_STREAM: { exit: 1, retry: true },
+  /** A value that cannot be put into an envelope: the same at each attempt. */
+  CDC_VALUE: { exit: 1, retry: false },
   /** A table has come, or has another name: the next session finds it. */
   CDC_TABLES_CHANGED: { exit: 1, retry: true },
 } as const;

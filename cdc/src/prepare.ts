@@ -24,7 +24,7 @@ import { partingPoint } from './core/history.ts';
 import { plainName, quoteName, topicName, topicOf } from './core/name.ts';
 import { continuity, type Continuity } from './core/slot.ts';
 import { CdcError } from './errors.ts';
-import { assertIdentities, assertReadable, publicationChanges, publish, serves } from './publication.ts';
+import { assertIdentities, assertReadable, publicationChanges, publishable, publish, serves } from './publication.ts';
 import type { Sink } from './sink.ts';
 import type { Replication, Sql } from './wire.ts';
 
@@ -46,13 +46,15 @@ export interface Looking {
   readonly sql: Sql;
   readonly replication: Replication;
   readonly log: Logger;
+  /** Whether a table that cannot be captured is a reason to stop: at the first start, and not for a table that came later. */
+  readonly strict: boolean;
 }
 
 /**
  * Looks at the server, the tables and the publication; changes nothing.
  * @throws CdcError CDC_WAL_LEVEL, CDC_NOT_SUPPORTED, CDC_NO_IDENTITY, CDC_PRIVILEGES, CDC_SOURCE_LOST while it recovers
  */
-export async function look({ config, sql, replication, log }: Looking): Promise<Found> {
+export async function look({ config, sql, replication, log, strict }: Looking): Promise<Found> {
   const server = await readServer(sql);
   if (server.version < OLDEST_VERSION)
     throw new CdcError(
@@ -72,9 +74,12 @@ export async function look({ config, sql, replication, log }: Looking): Promise<
   const all = await readTables(sql, { viaRoot: config.viaRoot, generated });
   const { chosen, idle } = select(config.tables, all);
   for (const glob of idle) log.warn(`"${glob}" under "tables" matches no table`);
-  assertIdentities(chosen);
-  assertReadable(chosen, config.database.user);
-  return { server, system: asSystem(row), tables: chosen, publication, generated };
+  const sound = strict ? chosen : chosen.filter((table) => publication?.tables.has(table.oid) || publishable(table));
+  for (const table of chosen)
+    if (!sound.includes(table)) log.warn(`${plainName(table)} is left out: it cannot be captured`);
+  assertIdentities(sound);
+  assertReadable(sound, config.database.user);
+  return { server, system: asSystem(row), tables: sound, publication, generated };
 }
 
 /** Topics of the tables, and of what comes beside them. */

@@ -23,6 +23,11 @@ export function assertIdentities(tables: readonly Table[]): void {
   );
 }
 
+/** Whether the table could be captured. */
+export function publishable(table: Table): boolean {
+  return table.readable && identityProblems([table]).length === 0;
+}
+
 /** @throws CdcError CDC_PRIVILEGES naming every table that our role may not read, with what to run */
 export function assertReadable(tables: readonly Table[], role: string): void {
   const closed = tables.filter(({ readable }) => !readable);

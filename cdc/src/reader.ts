@@ -9,10 +9,10 @@
 import { later, type Lsn } from '@banyan/backbone/core/lsn';
 import { decimal64 } from './core/bytes.ts';
 import type { Ledger } from './core/ledger.ts';
-import { readMessage, type RelationMessage } from './core/pgoutput.ts';
+import { readMessage, type Message, type RelationMessage } from './core/pgoutput.ts';
 import type { Relation } from './core/relation.ts';
 import { nowOf } from './core/source.ts';
-import type { Translator } from './core/translate.ts';
+import type { Heard, Translator } from './core/translate.ts';
 import {
   KEEPALIVE,
   WAL_DATA,
@@ -22,6 +22,7 @@ import {
   writeStatus,
   type Keepalive,
 } from './core/walsender.ts';
+import { CdcError } from './errors.ts';
 import type { Publisher } from './publisher.ts';
 import type { WalStream } from './wire.ts';
 
@@ -150,7 +151,7 @@ export class Reader {
     const { stream, translator, publisher, ledger, describe, onSignal } = this.#options;
     const { bytes, start, end } = stream.framer;
     const message = readMessage(bytes, start + WAL_DATA_HEADER_BYTES, end);
-    const heard = translator.take(message, decimal64(bytes.view, start + 1), microseconds(bytes.view, start + 17));
+    const heard = this.#take(message, decimal64(bytes.view, start + 1), microseconds(bytes.view, start + 17));
     switch (heard.kind) {
       case 'change':
         return null;
@@ -171,6 +172,20 @@ export class Reader {
       case 'signal':
         onSignal(heard.content, heard.commit);
         return null;
+    }
+  }
+
+  /** @throws CdcError CDC_VALUE: nothing is skipped, so that nothing is missing in silence */
+  #take(message: Message, lsn: string, sentUs: number): Heard {
+    const { translator } = this.#options;
+    try {
+      return translator.take(message, lsn, sentUs);
+    } catch (error) {
+      const table = 'oid' in message ? (translator.relation(message.oid)?.name ?? `relation ${message.oid}`) : '';
+      const what = `the ${message.kind} ${table === '' ? '' : `on ${table} `}at WAL position ${lsn}`;
+      throw new CdcError('CDC_VALUE', `${what} cannot be put into an envelope: ${(error as Error).message}`, {
+        cause: error,
+      });
     }
   }
 

@@ -46,6 +46,8 @@ export interface SessionOptions {
   readonly headers: readonly Header[];
   /** Topics of tables that only the stream knows: renamed since, or dropped. Added to when another one shows up. */
   readonly moreTopics: Set<string>;
+  /** See {@link Looking}. */
+  readonly strict: boolean;
   readonly onPhase: (phase: 'snapshot' | 'streaming') => void;
   /** Aborted: finish what is complete, confirm it, return. */
   readonly signal: AbortSignal;
@@ -129,8 +131,8 @@ export class Session {
   }
 
   async #start(sql: Sql, replication: Replication): Promise<Started> {
-    const { config, log, openSink, moreTopics, tally } = this.#options;
-    const looking: Looking = { config, sql, replication, log };
+    const { config, log, openSink, moreTopics, tally, strict } = this.#options;
+    const looking: Looking = { config, sql, replication, log, strict };
     const found = await look(looking);
     const topics = new Set([...topicsOf(config, found.tables), ...moreTopics]);
     const opened = await decide(looking, found, () => openSink([...topics]));

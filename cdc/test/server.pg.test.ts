@@ -1,5 +1,8 @@
 /** Servers that are killed, stopped, slow to start, or run out of patience. */
 import { afterEach, describe, expect, test } from 'vitest';
+import { execFile } from 'node:child_process';
+import { rm, writeFile } from 'node:fs/promises';
+import { promisify } from 'node:util';
 import pg from 'pg';
 import type { Event } from '@banyan/cdc/core/source';
 import { MemorySink } from './support/memory.ts';
@@ -90,6 +93,19 @@ describe('a server that is killed', () => {
     expect(await connector.tally.text()).toMatch(/banyan_cdc_reconnects_total\{code="\w+"\} \d/);
   });
 
+  test('comes back to a connector that goes on, whatever tables were made meanwhile', async () => {
+    const { url, kill, start: again } = await boot();
+    const { sink, connector } = await start(url);
+    await query(url, 'CREATE TABLE keyless (a int)');
+    await kill();
+    await until('the connector to notice', () => connector.phase !== 'streaming');
+    await again();
+    await until('streaming again', () => connector.phase === 'streaming');
+    await query(url, `INSERT INTO things VALUES (1, 'a'); INSERT INTO keyless VALUES (1); UPDATE keyless SET a = 2`);
+    await until('the row', () => sink.events.length === 1);
+    expect(sink.events.map(({ topic }) => topic)).toEqual(['shop.public.things']);
+  });
+
   test('that is not there yet is waited for', async () => {
     const { url, stop, start: again } = await boot();
     await stop();
@@ -170,5 +186,53 @@ describe('patience', () => {
     await query(url, `INSERT INTO things VALUES (1, 'read anew')`);
     const again = await start(url, { sink, settings: { snapshot: 'when_needed' } });
     expect(ids(again.sink.events)).toEqual([1]);
+  });
+});
+
+/** With owners and modes, which Postgres is particular about. */
+async function copyFolder(from: string, to: string): Promise<void> {
+  await promisify(execFile)('cp', ['-a', from, to]);
+}
+
+describe('a server that is not quite the one it was', () => {
+  async function history(own: Server): Promise<MemorySink> {
+    const { sink, stop } = await start(own.url);
+    await query(own.url, `INSERT INTO things VALUES (1, 'a')`);
+    await until('the row', () => sink.events.length === 1);
+    await stop();
+    return sink;
+  }
+
+  test('after a promotion behind the checkpoint it goes on, and fences of before are void', async () => {
+    const own = await boot(['restore_command=false', 'recovery_target_action=promote']);
+    const sink = await history(own);
+    await own.stop();
+    // Recovery from an archive that has nothing more ends in a timeline of its own, as after a failover.
+    await writeFile(`${own.dataDir}/recovery.signal`, '');
+    await own.start();
+    const again = await start(own.url, { sink });
+    await query(own.url, `INSERT INTO things VALUES (2, 'b')`);
+    await until('the row', () => sink.events.length === 2);
+    expect(ids(sink.events)).toEqual([1, 2]);
+    expect((await again.connector.watermark()).epoch).toMatch(/^\d+\.2\.1$/);
+  });
+
+  test('restored from an older copy it is refused: what was published since never happened there', async () => {
+    const own = await boot();
+    const sink = await history(own);
+    await own.stop();
+    await copyFolder(own.dataDir, `${own.dataDir}-copy`);
+    await own.start();
+    const between = await start(own.url, { sink });
+    await query(own.url, `INSERT INTO things SELECT i, repeat('x', 1000) FROM generate_series(2, 3000) i`);
+    await until('the rows', () => sink.events.length === 3000);
+    await between.stop();
+    await own.stop();
+    await rm(own.dataDir, { recursive: true });
+    await copyFolder(`${own.dataDir}-copy`, own.dataDir);
+    await own.start();
+    await expect(startConnector(own.url, { sink }).done).rejects.toThrow(
+      /server-behind-checkpoint: .* restored from a backup/,
+    );
   });
 });

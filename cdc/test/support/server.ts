@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { startPostgres, type EmbeddedPostgres } from '@banyan/stack/postgres';
 
 export interface Server {
+  /** Where its files are. */
+  readonly dataDir: string;
   readonly url: string;
   readonly port: number;
   /** Of the postmaster that runs now. */
@@ -21,16 +23,27 @@ export interface Server {
   readonly remove: () => Promise<void>;
 }
 
-/** @param flags settings as `name=value` */
-export async function ownServer(flags: readonly string[] = []): Promise<Server> {
+/**
+ * @param flags settings as `name=value`
+ * @param equip puts files into the data folder before the server runs with these settings
+ */
+export async function ownServer(
+  flags: readonly string[] = [],
+  equip: ((dataDir: string) => Promise<void>) | null = null,
+): Promise<Server> {
   const folder = await mkdtemp(join(tmpdir(), 'banyan-cdc-pg-'));
   await chmod(folder, 0o711); // As root, Postgres runs under another account and has to get through.
   const dataDir = join(folder, 'data');
   let lines: string[] = [];
   const onLog = (line: string): void => void lines.push(line);
+  if (equip !== null) {
+    await (await startPostgres({ dataDir, port: 0, password: 'test' })).stop();
+    await equip(dataDir);
+  }
   let server: EmbeddedPostgres = await startPostgres({ dataDir, port: 0, password: 'test', flags, onLog });
   const { port, url } = server;
   return {
+    dataDir,
     url,
     port,
     get pid() {
