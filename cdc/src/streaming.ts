@@ -262,7 +262,7 @@ export class Streaming {
 }
 
 /** Microseconds since 1970. */
-export function nowUs(): number {
+function nowUs(): number {
   return Date.now() * 1000;
 }
 

@@ -293,7 +293,7 @@ function lost(address: Address, purpose: string, message: string): CdcError {
 }
 
 /** SQLSTATE or a code of the operating system; empty when there is none. */
-export function codeOf(error: unknown): string {
+function codeOf(error: unknown): string {
   const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : '';
   if (typeof code === 'string' && code !== '') return code;
   // Several addresses of one name were tried: `AggregateError` has the reasons.
