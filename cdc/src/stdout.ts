@@ -3,7 +3,8 @@
  * slowly slows the stream down; nothing is kept beyond the queue.
  */
 import { open, readFile, rename, type FileHandle } from 'node:fs/promises';
-import { write } from 'node:fs';
+import { fstatSync, write } from 'node:fs';
+import { Socket } from 'node:net';
 import { dirname } from 'node:path';
 import { topicName } from './core/name.ts';
 import { KEY_HEADERS, type Event, type Header } from './core/source.ts';
@@ -12,7 +13,6 @@ import { CdcError } from './errors.ts';
 import type { Place, Sink } from './sink.ts';
 
 const STDOUT = 1;
-const FULL_PIPE_WAIT_MS = 2; // A pipe that does not block and is full says so at once; its reader empties it in about this.
 const MAX_CHECKPOINT_BYTES = 1024 * 1024; // A file could take any; a table's entry is some twenty bytes.
 
 /**
@@ -21,13 +21,14 @@ const MAX_CHECKPOINT_BYTES = 1024 * 1024; // A file could take any; a table's en
  * @throws CdcError CDC_CHECKPOINT
  */
 export async function openStdout(file: string, descriptor: number = STDOUT): Promise<Sink> {
+  const output = outletOf(descriptor);
   return {
     checkpoint: await readCheckpointFile(file),
     watermarks: false,
     checkpointBytes: MAX_CHECKPOINT_BYTES,
     send: async (batch, place) => {
       const lines = [...batch, ...sweeping(place)].map(line);
-      if (lines.length > 0) await writeAll(descriptor, Buffer.from(lines.join(''), 'utf8'));
+      if (lines.length > 0) await output(Buffer.from(lines.join(''), 'utf8'));
       await keep(file, place);
     },
     close: async () => undefined,
@@ -87,22 +88,53 @@ async function synced(handle: FileHandle, text: string | null): Promise<void> {
   }
 }
 
+type Write = (bytes: Buffer) => Promise<void>;
+
+const outlets = new Map<number, Write>();
+
+/** How a descriptor is written to; the same for every sink that is opened on it. */
+function outletOf(descriptor: number): Write {
+  const known = outlets.get(descriptor);
+  if (known !== undefined) return known;
+  const status = fstatSync(descriptor);
+  const made = status.isFIFO() || status.isSocket() ? pipeOutlet(descriptor) : fileOutlet(descriptor);
+  outlets.set(descriptor, made);
+  return made;
+}
+
 /**
- * Writes to the descriptor itself: `process.stdout` writes to a pipe synchronously, and a reader that pauses would stop
- * everything else here, keepalives included.
+ * A pipe of our own on the descriptor: `process.stdout` writes to one synchronously, and a reader that pauses would stop
+ * everything else here, keepalives included; a write in the thread pool would hold up the end of the process.
  */
-async function writeAll(descriptor: number, bytes: Buffer): Promise<void> {
-  let at = 0;
-  while (at < bytes.length) {
-    try {
-      at += await writeSome(descriptor, bytes, at);
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      if (code === 'EAGAIN') await new Promise((resolve) => setTimeout(resolve, FULL_PIPE_WAIT_MS));
-      else if (code === 'EPIPE') throw new CdcError('CDC_SINK_GONE', 'nobody reads standard output any more');
-      else throw new CdcError('CDC_SINK_GONE', `standard output: ${(error as Error).message}`, { cause: error });
+function pipeOutlet(descriptor: number): Write {
+  const pipe = new Socket({ fd: descriptor, readable: false, writable: true });
+  pipe.on('error', () => undefined); // Told to whoever writes.
+  return (bytes) =>
+    new Promise((resolve, reject) => {
+      pipe.write(bytes, (error) => {
+        if (error instanceof Error) reject(gone(error));
+        else resolve();
+      });
+    });
+}
+
+/** A file, or a terminal. */
+function fileOutlet(descriptor: number): Write {
+  return async (bytes) => {
+    let at = 0;
+    while (at < bytes.length) {
+      try {
+        at += await writeSome(descriptor, bytes, at);
+      } catch (error) {
+        throw gone(error as NodeJS.ErrnoException);
+      }
     }
-  }
+  };
+}
+
+function gone(error: NodeJS.ErrnoException): CdcError {
+  const why = error.code === 'EPIPE' ? 'nobody reads it any more' : error.message;
+  return new CdcError('CDC_SINK_GONE', `standard output: ${why}`, { cause: error });
 }
 
 function writeSome(descriptor: number, bytes: Buffer, at: number): Promise<number> {

@@ -1,4 +1,4 @@
-import { mkdtemp, open, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -69,15 +69,14 @@ describe('the position', () => {
     await expect(sink.send([], place)).rejects.toMatchObject({ code: 'CDC_CHECKPOINT' });
   });
 
-  test('is not passed when nobody reads the lines any more', async () => {
-    const file = join(folder, 'closed');
-    const handle = await open(file, 'w');
-    const { fd } = handle;
+  test('is not passed by lines that did not get out', async () => {
+    const file = join(folder, 'unwritable');
+    await writeFile(file, '');
+    const handle = await open(file, 'r');
+    const sink = await openStdout(join(folder, 'unwritable.position'), handle.fd);
+    const event = { topic: 't', key: null, value: '1', headers: [] };
+    await expect(sink.send([event], place)).rejects.toMatchObject({ code: 'CDC_SINK_GONE' });
+    await expect(readFile(join(folder, 'unwritable.position'))).rejects.toThrow('ENOENT');
     await handle.close();
-    const sink = await openStdout(join(folder, 'closed.position'), fd);
-    await expect(sink.send([{ topic: 't', key: null, value: '1', headers: [] }], place)).rejects.toMatchObject({
-      code: 'CDC_SINK_GONE',
-    });
-    await expect(readFile(join(folder, 'closed.position'))).rejects.toThrow('ENOENT');
   });
 });
