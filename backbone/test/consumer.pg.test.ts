@@ -176,7 +176,8 @@ describe('a consumer', () => {
 
   test('of a topic that is not there is refused', async () => {
     await expect(gather(world.log, { topics: ['nowhere'] })).rejects.toThrow(/no topic nowhere/);
-    await expect(gather(world.log, { topics: [], group: '' })).rejects.toThrow(/group/);
+    await expect(gather(world.log, { topics: [] })).rejects.toThrow(/names no topic/);
+    await expect(gather(world.log, { topics: ['nowhere'], group: '' })).rejects.toThrow(/group's name/);
   });
 
   test('finishes the batch in hand when it is closed', async () => {
@@ -275,8 +276,8 @@ describe('nothing is skipped', () => {
     );
     // Another one sends meanwhile; it has to wait for its turn, for its offsets come after.
     const sent = producer.send([record(name, 'k', 'meanwhile')]);
-    const waiting = `select 1 from pg_stat_activity where wait_event_type = 'Lock' and query like '%append%' or
-                     wait_event_type = 'Lock' and query like '%no key update%'`;
+    const waiting = `select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'
+                     and query like '%no key update%'`;
     await expect.poll(async () => (await world.sql(waiting)).length, { timeout: LIMIT_MS }).toBe(1);
     expect(got.values()).toEqual(['before']);
     await slow.query('commit');
@@ -339,13 +340,11 @@ describe('nothing is skipped', () => {
     const producer = await world.log.producer(world.name('p'), [name]);
     const got = await gather(log, { topics: [name], group: world.name('g') });
     for (let round = 0; round < 5; round += 1) {
-      const cut = "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'cut log listener'";
-      await world.sql(cut);
+      await world.cut('cut log listener');
       await producer.send([record(name, 'k', `${round}`)]);
       await got.count(round + 1);
       // The next round cuts the connection that has replaced this one.
-      const listening = "select 1 from pg_stat_activity where application_name = 'cut log listener'";
-      await expect.poll(async () => (await world.sql(listening)).length, { timeout: LIMIT_MS }).toBe(1);
+      await expect.poll(() => world.sessions('cut log listener'), { timeout: LIMIT_MS }).toBe(1);
     }
     expect(got.values()).toEqual(['0', '1', '2', '3', '4']);
     expect(troubles.length).toBeGreaterThanOrEqual(1);
@@ -378,18 +377,23 @@ describe('nothing is skipped', () => {
     const onBatch = async (): Promise<void> => {
       if (cuts > 3) return;
       cuts += 1;
-      await world.sql(
-        "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'session log consumer'",
-      );
+      await world.cut('session log consumer');
     };
     const group = world.name('g');
-    const got = await gather(log, { topics: [name], group, onBatch, maxRecords: 100 });
+    const told: unknown[] = [];
+    const onError = (error: unknown): 'retry' => {
+      told.push(error);
+      return 'retry';
+    };
+    const got = await gather(log, { topics: [name], group, onBatch, onError, maxRecords: 100 });
     await producer.send(records(name, 1000));
     await expect
       .poll(async () => (await groupOffsets(world, group)).get(`${name}-0`), { timeout: LIMIT_MS })
       .toBe(1000n);
     const offsets = offsetsOf(got.entries, 0);
     expect(new Set(offsets).size).toBe(1000);
+    expect(told.length).toBeGreaterThanOrEqual(4);
+    expect(told.every((error) => error instanceof BackboneError && error.code === 'BACKBONE_UNREACHABLE')).toBe(true);
     // Going back is allowed, leaping forward is not.
     let highest = -1n;
     for (const offset of offsets) {
@@ -495,6 +499,17 @@ describe('a group', () => {
       const sorted = [...own].sort((a, b) => Number(a - b));
       expect(sorted).toEqual(count(Number(ends.get(`${name}-${partition}`))));
     }
+  });
+
+  test('works on the partitions, too, by which an empty topic grew under it', async () => {
+    const name = await newTopic(world, 1);
+    const got = await gather(world.log, { topics: [name], group: world.name('g') });
+    await world.log.createTopics([topic(name, 3)]);
+    const producer = await world.log.producer(world.name('p'), [name]);
+    await producer.send(records(name, 30));
+    await got.count(30);
+    expect(new Set(got.entries.map(({ partition }) => partition))).toEqual(new Set([0, 1, 2]));
+    await got.consumer.close();
   });
 
   test('whose members read different topics leaves none of them out', async () => {

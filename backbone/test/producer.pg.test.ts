@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { BackboneError } from '@banyan/backbone/errors';
 import type { Entry, Outgoing } from '@banyan/backbone/transport';
-import { all, makeWorld, newTopic, record, records, topic } from './support/world.ts';
+import { all, LIMIT_MS, makeWorld, newTopic, record, records, topic } from './support/world.ts';
 
 const world = makeWorld();
 const at = { source: 'legacy', epoch: '7301.1.1', lsn: '0/1A2B3C8' };
@@ -349,7 +349,7 @@ test('a producer that was closed refuses, and lets its session go', async () => 
   expect(await refused(producer.send([]))).toBe('BACKBONE_CLOSED');
   await log.close();
   expect(await refused(log.producer('p', []))).toBe('BACKBONE_CLOSED');
-  await expect
-    .poll(() => world.sql("select 1 from pg_stat_activity where application_name like 'closing%'"), { timeout: 5000 })
-    .toEqual([]);
+  const left = async (): Promise<number> =>
+    (await world.sessions('closing log producer')) + (await world.sessions('closing log common'));
+  await expect.poll(left, { timeout: LIMIT_MS }).toBe(0);
 });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Entry, ReplayOptions } from '@banyan/backbone/transport';
-import { makeWorld, newTopic, record, records } from './support/world.ts';
+import { LIMIT_MS, makeWorld, newTopic, record, records } from './support/world.ts';
 
 const world = makeWorld();
 
@@ -70,8 +70,7 @@ describe('a replay', () => {
     const producer = await log.producer(world.name('p'), [topic]);
     await producer.send(records(topic, 10));
     for await (const _entry of log.replay({ topic })) break;
-    const sessions = "select 1 from pg_stat_activity where application_name = 'left log replay'";
-    await expect.poll(() => world.sql(sessions), { timeout: 5000 }).toEqual([]);
+    await expect.poll(() => world.sessions('left log replay'), { timeout: LIMIT_MS }).toBe(0);
   });
 
   test('of a topic that is not there is refused', async () => {

@@ -8,7 +8,7 @@ import { quota } from '../core/share.ts';
 import type { ConsumerOptions, Offsets } from '../transport.ts';
 import { int4Array, int8Array, textArray } from './array.ts';
 import type { Layout } from './schema.ts';
-import type { Queries } from './session.ts';
+import type { Queries, Session, Statement } from './session.ts';
 import type { Place } from './topics.ts';
 
 /** A place, and where to begin with it. */
@@ -110,15 +110,28 @@ export class Claims {
 
   /**
    * Where to begin: where the consumer itself says, else the group's offset, else `start`, which then becomes the group's
-   * offset, so that whoever takes over from `latest` begins at the same place.
+   * offset, durably: whoever takes over from `latest` begins at the same place, and skips nothing.
    */
   async begin(
-    queries: Queries,
+    session: Session,
     places: readonly Place[],
     { start, resume }: Pick<ConsumerOptions, 'start' | 'resume'>,
   ): Promise<readonly Claim[]> {
     const own: Offsets = (await resume?.(places.map(({ name }) => name))) ?? new Map();
-    const rows = await queries.query({
+    const rows = await session.transact(async (inside) => {
+      await inside.query({ text: 'set local synchronous_commit = on' });
+      return inside.query(this.#beginning(places, start));
+    });
+    const byTp = new Map(rows.map((row) => [Number(row[0]), row]));
+    return places.map((place) => {
+      const [, stored, first, next] = byTp.get(place.tp) ?? [];
+      const from = own.get(place.name) ?? BigInt(stored ?? 0);
+      return { place, from, start: BigInt(first ?? 0), next: BigInt(next ?? 0) };
+    });
+  }
+
+  #beginning(places: readonly Place[], start: ConsumerOptions['start']): Statement {
+    return {
       text: `with asked as (select tp, start, next from ${this.#layout.head} where tp = any ($2::int4[])),
              born as (
                insert into ${this.#layout.groupOffset} (consumer_group, tp, next)
@@ -129,13 +142,7 @@ export class Claims {
              left join born b on b.tp = a.tp
              left join ${this.#layout.groupOffset} g on g.tp = a.tp and g.consumer_group = $1`,
       values: [this.#group, int4Array(places.map(({ tp }) => tp)), start],
-    });
-    const byTp = new Map(rows.map((row) => [Number(row[0]), row]));
-    return places.map((place) => {
-      const [, stored, first, next] = byTp.get(place.tp) ?? [];
-      const from = own.get(place.name) ?? BigInt(stored ?? 0);
-      return { place, from, start: BigInt(first ?? 0), next: BigInt(next ?? 0) };
-    });
+    };
   }
 
   /** Moves the group's offsets. Only right on the session that holds the partitions. */

@@ -12,7 +12,7 @@
 import { mayPass, BackboneError } from '../errors.ts';
 import type { Consumer, ConsumerOptions } from '../transport.ts';
 import { backoffMs, Bell } from './bell.ts';
-import { Claims } from './claims.ts';
+import { Claims, type Plan } from './claims.ts';
 import type { Listener } from './listener.ts';
 import type { Taken } from './queue.ts';
 import type { Layout } from './schema.ts';
@@ -37,7 +37,8 @@ export interface LogConsumerOptions extends ConsumerOptions {
 
 /** Resolves once the consumer is a member of its group and has what was free of its share. */
 export async function startConsumer(options: LogConsumerOptions): Promise<Consumer> {
-  const { group } = options;
+  const { group, topics } = options;
+  if (topics.length === 0) throw new BackboneError('BACKBONE_NO_TOPIC', `group ${group} names no topic to consume`);
   if (group === '' || group.length > MAX_GROUP_CHARACTERS) {
     throw new BackboneError('BACKBONE_BAD_NAME', `a group's name has 1 to ${MAX_GROUP_CHARACTERS} characters`);
   }
@@ -58,6 +59,8 @@ class LogConsumer implements Consumer {
   #closing = false;
   #lookAt = 0;
   #claimAt = 0;
+  /** What is to change in the share of this consumer, before the next batch. */
+  #due: Plan | null = null;
   /** In a row: of the handler, and of the transport. */
   #handlerFailures = 0;
   #transportFailures = 0;
@@ -86,7 +89,6 @@ class LogConsumer implements Consumer {
     });
     try {
       await this.#attach();
-      await this.#claim();
     } catch (error) {
       await this.#detach();
       throw error;
@@ -120,44 +122,88 @@ class LogConsumer implements Consumer {
     }
   }
 
-  /** Everything that is due between two batches. */
+  /** Everything that has to happen between two batches, and nothing that can happen during one. */
   async #tend(): Promise<void> {
-    if (this.#session === null || this.#session.lost) await this.#attach();
+    if (this.#session === null) await this.#attach();
+    if (this.#session?.lost === true) {
+      this.#session = null;
+      throw new BackboneError(
+        'BACKBONE_UNREACHABLE',
+        'the connection of a consumer broke: its partitions are claimed anew',
+      );
+    }
     const fault = this.#supply.takeFault();
     if (fault !== null) {
       // Where it stands is in question: begin again with every partition.
       await this.#session?.close();
+      this.#session = null;
       throw fault;
     }
-    if (Date.now() >= this.#claimAt) await this.#claim();
-    if (Date.now() >= this.#lookAt) {
-      this.#lookAt = Date.now() + LOOK_EVERY_MS;
-      await this.#supply.look();
-    }
+    if (this.#due !== null) await this.#reshare(this.#due);
+    this.#ask();
   }
 
   async #attach(): Promise<void> {
-    const { layout, group, topics, connect } = this.#options;
+    const { connect } = this.#options;
     this.#moved.clear();
-    this.#session = await connect(() => this.#bell.ring());
-    this.#supply.restart(this.#session);
-    const found = await findTopics(this.#session, layout, topics);
-    this.#claims = new Claims(
-      layout,
-      group,
-      found.flatMap(({ places }) => places),
-    );
-    await this.#claims.join(this.#session);
-    this.#claimAt = 0;
+    const session = await connect(() => this.#bell.ring());
+    this.#session = session;
+    this.#supply.restart(session);
+    this.#due = null;
+    await (await this.#findClaims(session)).join(session);
+    await this.#reshare(await this.#plan(session));
     this.#lookAt = 0;
   }
 
+  /** Also new partitions of a topic that has grown. */
+  async #findClaims(session: Session): Promise<Claims> {
+    const { layout, group, topics } = this.#options;
+    const found = await findTopics(session, layout, topics);
+    const places = found.flatMap((topic) => topic.places);
+    this.#claims = new Claims(layout, group, places);
+    return this.#claims;
+  }
+
+  async #plan(session: Session): Promise<Plan> {
+    const claims = await this.#findClaims(session);
+    return claims.plan(session, new Set(this.#supply.held.keys()));
+  }
+
+  /** Starts what is due once a second, to go on while a batch is being handled. */
+  #ask(): void {
+    const session = this.#session;
+    const now = Date.now();
+    if (session === null) return;
+    const background = (work: Promise<void>): void => {
+      work.catch((error: unknown) => {
+        if (this.#session === session) this.#supply.fail(error);
+      });
+    };
+    if (now >= this.#lookAt) {
+      this.#lookAt = now + LOOK_EVERY_MS;
+      background(this.#supply.look());
+    }
+    if (now < this.#claimAt) return;
+    this.#claimAt = now + CLAIM_EVERY_MS;
+    background(
+      this.#plan(session).then((plan) => {
+        if (this.#session !== session || plan.release.length + plan.take.length === 0) return;
+        this.#due = plan;
+        this.#bell.ring();
+      }),
+    );
+  }
+
   /** Lets go what is too much, and takes what is free and due. */
-  async #claim(): Promise<void> {
+  async #reshare(plan: Plan): Promise<void> {
+    // The plan may be older than the last change: a lock that is taken twice would have to be let go twice.
+    const { held } = this.#supply;
+    const release = plan.release.filter(({ tp }) => held.has(tp));
+    const take = plan.take.filter(({ tp }) => !held.has(tp));
+    this.#due = null;
+    this.#claimAt = Date.now() + CLAIM_EVERY_MS;
     const [session, claims] = [this.#session, this.#claims];
     if (session === null || claims === null) return;
-    this.#claimAt = Date.now() + CLAIM_EVERY_MS;
-    const { release, take } = await claims.plan(session, new Set(this.#supply.held.keys()));
     if (release.length > 0) {
       this.#supply.drop(release);
       await this.#flush();
@@ -173,6 +219,7 @@ class LogConsumer implements Consumer {
       if (!session.lost) await claims.release(session, taken);
       throw error;
     }
+    this.#lookAt = 0; // What was written since the claim was read has been notified to nobody.
   }
 
   async #handle(taken: Taken): Promise<void> {

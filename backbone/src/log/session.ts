@@ -78,7 +78,9 @@ export async function connect(options: SessionOptions): Promise<Session> {
               set_config('tcp_keepalives_idle', '10', false), set_config('tcp_keepalives_interval', '5', false),
               set_config('tcp_keepalives_count', '3', false), set_config('search_path', 'pg_catalog', false),
               -- Parallel workers would mix up the arms of a read, which come in order.
-              set_config('max_parallel_workers_per_gather', '0', false)`,
+              set_config('max_parallel_workers_per_gather', '0', false),
+              -- Windows of offsets come from the index, in its order: without statistics a bitmap and a sort looks cheaper.
+              set_config('enable_bitmapscan', 'off', false), set_config('enable_seqscan', 'off', false)`,
       [`${timeout}ms`, `${Math.min(LOCK_TIMEOUT_MS, timeout)}ms`, options.durable ? 'on' : 'off'],
     );
   } catch (error) {
@@ -188,8 +190,13 @@ const BY_STATE: readonly (readonly [RegExp, BackboneCode])[] = [
 /** Says what happened in this package's words. A {@link BackboneError} passes unchanged. */
 export function translate(error: unknown, what: string): BackboneError {
   if (error instanceof BackboneError) return error;
-  const message = error instanceof Error ? error.message || error.name : String(error);
-  return new BackboneError(codeOf(error), `${what}: ${message}`, { cause: error });
+  return new BackboneError(codeOf(error), `${what}: ${wordsOf(error)}`, { cause: error });
+}
+
+/** A host with several addresses that all refuse gives an error without words around those that have them. */
+function wordsOf(error: unknown): string {
+  if (error instanceof AggregateError && error.message === '') return error.errors.map(wordsOf).join('; ');
+  return error instanceof Error ? error.message : String(error);
 }
 
 function codeOf(error: unknown): BackboneCode {

@@ -96,6 +96,12 @@ export class Supply {
     return fault;
   }
 
+  /** Something went wrong in the background: nothing more is read until somebody has seen to it. */
+  fail(error: unknown): void {
+    this.#fault ??= error;
+    this.#ready();
+  }
+
   hear({ at, runs }: Carried): void {
     for (const run of runs) {
       const lane = this.#lanes.get(run.tp);
@@ -153,7 +159,7 @@ export class Supply {
       .then((reading) => this.#receive(behind, reading))
       .catch((error: unknown) => {
         // A read of a session that was given up in the meantime is nobody's business any more.
-        if (this.#session === session) this.#fault = error;
+        if (this.#session === session) this.fail(error);
       })
       .finally(() => {
         this.#reading = false;

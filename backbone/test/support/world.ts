@@ -16,6 +16,8 @@ import { scratch, type Scratch } from '../../../test/support/scratch.ts';
 /** How long anything may take before a test gives up on it: not how long it takes. */
 export const LIMIT_MS = 20_000;
 
+const SESSIONS = 'from pg_stat_activity where application_name = $1 and datname = current_database()';
+
 export interface World {
   readonly url: string;
   readonly log: Backbone;
@@ -23,6 +25,10 @@ export interface World {
   open(options?: Partial<LogOptions>): Promise<Backbone>;
   /** Plain SQL as superuser. */
   sql<R extends pg.QueryResultRow>(text: string, values?: readonly unknown[]): Promise<readonly R[]>;
+  /** Ends the sessions of this database that have that name. */
+  cut(applicationName: string): Promise<void>;
+  /** How many sessions of this database have that name. */
+  sessions(applicationName: string): Promise<number>;
   /** A name that no other test uses. */
   name(stem: string): string;
 }
@@ -63,6 +69,12 @@ export function makeWorld(options: Partial<LogOptions> = {}): World {
       const turn = last.then(() => client.query<R>(text, [...values]));
       last = turn.catch(() => undefined);
       return (await turn).rows;
+    },
+    async cut(applicationName) {
+      await world.sql(`select pg_terminate_backend(pid) ${SESSIONS}`, [applicationName]);
+    },
+    async sessions(applicationName) {
+      return (await world.sql(`select 1 ${SESSIONS}`, [applicationName])).length;
     },
     name(stem) {
       names += 1;
