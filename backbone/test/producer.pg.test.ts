@@ -296,6 +296,23 @@ describe('two producers', () => {
   });
 });
 
+test('a producer whose connection broke is finished, and the next of its id is told how far it came', async () => {
+  const log = await world.open({ applicationName: 'broken' });
+  const name = await newTopic(world);
+  const id = world.name('p');
+  const producer = await log.producer(id, [name]);
+  await producer.send([record(name, 'k', '1')], { checkpoint: '1' });
+  await world.cut('broken log producer');
+  const sent = producer.send([record(name, 'k', '2')], { checkpoint: '2' });
+  expect(await refused(sent)).toBe('BACKBONE_UNREACHABLE');
+  expect(await refused(producer.send([record(name, 'k', '3')]))).toBe('BACKBONE_UNREACHABLE');
+  await producer.close();
+  const next = await log.producer(id, [name]);
+  expect(next.checkpoint).toBe('1');
+  await next.send([record(name, 'k', '2')], { checkpoint: '2' });
+  expect((await all(world.log, name)).map(({ value }) => value)).toEqual(['1', '2']);
+});
+
 describe('a topic', () => {
   test('is made once, however many ask at once', async () => {
     const name = world.name('topic');
