@@ -23,17 +23,15 @@ const HOP_BY_HOP: ReadonlySet<string> = new Set([
 ]);
 
 // What only the facade may say: a client's own are dropped, and the facade's are set (no proxy in front is trusted yet).
-const OURS: ReadonlySet<string> = new Set([
-  'forwarded',
-  'x-forwarded-for',
-  'x-forwarded-host',
-  'x-forwarded-proto',
-  'x-forwarded-port',
-  'x-real-ip',
-  'x-request-id',
-  'traceparent',
-]);
+const OURS: ReadonlySet<string> = new Set(['forwarded', 'x-real-ip', 'x-request-id', 'traceparent']);
 const PREFIX = 'banyan-';
+const FORWARDED = 'x-forwarded-';
+
+/** Lower case, with `-` for `_`: to servers that put fields into variables `X_Real_Ip` and `X-Real-Ip` are one. */
+function keyOf(name: string): string {
+  const lower = name.toLowerCase();
+  return lower.includes('_') ? lower.replaceAll('_', '-') : lower;
+}
 
 /** What the facade itself needs to know of a request's fields. */
 export interface Seen {
@@ -88,7 +86,7 @@ export function see(fields: Fields): Seen {
   return { host, requestId, traceparent, contentLength, chunked };
 }
 
-/** The names listed in `Connection` fields (RFC 9110, section 7.6.1), lower case; null when there are none worth a set. */
+/** The names listed in `Connection` fields (RFC 9110, section 7.6.1), as `keyOf` has them; null when there are none worth a set. */
 function listed(fields: Fields): ReadonlySet<string> | null {
   let names: Set<string> | null = null;
   for (let index = 0; index < fields.length; index += 2) {
@@ -97,7 +95,7 @@ function listed(fields: Fields): ReadonlySet<string> | null {
     const value = fields[index + 1] ?? '';
     if (value === 'keep-alive' || value === 'close' || value === 'Keep-Alive') continue;
     names ??= new Set();
-    for (const token of value.split(',')) names.add(token.trim().toLowerCase());
+    for (const token of value.split(',')) names.add(keyOf(token.trim()));
   }
   return names;
 }
@@ -118,14 +116,21 @@ function stays(name: string, dropped: ReadonlySet<string> | null): boolean {
   );
 }
 
+function claimed(name: string): boolean {
+  return OURS.has(name) || name.startsWith(FORWARDED);
+}
+
 /** A request's fields as they go to an upstream. */
 export function onward(fields: Fields, seen: Seen, additions: Additions): string[] {
   const dropped = listed(fields);
+  // W3C Trace Context, section 3.3: what a vendor says of a trace goes with that trace and no other.
+  const restarted = seen.traceparent !== additions.traceparent;
   const out: string[] = [];
   for (let index = 0; index < fields.length; index += 2) {
     const name = fields[index] ?? '';
-    const lower = name.toLowerCase();
-    if (!stays(lower, dropped) || OURS.has(lower) || additions.drop.includes(lower)) continue;
+    const key = keyOf(name);
+    if (!stays(key, dropped) || claimed(key) || additions.drop.includes(key)) continue;
+    if (restarted && key === 'tracestate') continue;
     out.push(name, fields[index + 1] ?? '');
   }
   out.push('x-forwarded-for', additions.address, 'x-forwarded-proto', additions.scheme);
@@ -149,8 +154,8 @@ export function homeward(fields: Fields, own: Fields): string[] {
   const out: string[] = [];
   for (let index = 0; index < fields.length; index += 2) {
     const name = fields[index] ?? '';
-    const lower = name.toLowerCase();
-    if (!stays(lower, dropped) || lower === 'x-request-id') continue;
+    const key = keyOf(name);
+    if (!stays(key, dropped) || key === 'x-request-id') continue;
     out.push(name, fields[index + 1] ?? '');
   }
   for (const part of own) out.push(part);

@@ -83,6 +83,8 @@ function child(parent: Node, segment: Exclude<Segment, { kind: 'rest' }>): Node 
 
 const NONE: ReadonlyMap<string, string> = new Map();
 const MAX_SEGMENTS = 64; // As many as a pattern can have (`pattern.ts`), so a longer path ends in a `*` or matches nothing.
+// The whole path is searched, however long: what a `*` takes may be put behind another path.
+const DOTS = /\/(?:\.|%2e){1,2}(?:\/|$)/i;
 
 /**
  * @param method as it came; methods are case-sensitive (RFC 9110, section 9.1)
@@ -92,19 +94,18 @@ const MAX_SEGMENTS = 64; // As many as a pattern can have (`pattern.ts`), so a l
  */
 export function match(matcher: Matcher, method: string, path: string): Matched | null {
   if (path.charCodeAt(0) !== 47) return null;
+  const encoded = path.includes('%');
+  if ((encoded || path.includes('.')) && DOTS.test(path)) return null;
   const raw = path.slice(1).split('/', MAX_SEGMENTS + 1);
-  const parts = path.includes('%') ? raw.map(decoded) : raw;
-  if (path.includes('.') || path.includes('%')) {
-    for (const part of parts) if (part === '.' || part === '..') return null;
-  }
+  const parts = encoded ? raw.map(decoded) : raw;
   const route = walk(matcher.root, parts, 0, method);
   return route === null ? null : { route, params: paramsOf(route, raw, path) };
 }
 
-function walk(at: Node, parts: readonly string[], depth: number, method: string): Route | null {
+function walk(at: Node, parts: readonly (string | null)[], depth: number, method: string): Route | null {
   const part = parts[depth];
   if (part === undefined) return at.here.get(method) ?? at.here.get(ANY) ?? null;
-  const literal = at.literals.get(part);
+  const literal = part === null ? undefined : at.literals.get(part);
   const found = literal === undefined ? null : walk(literal, parts, depth + 1, method);
   if (found !== null) return found;
   // A parameter matches a whole segment that is not empty.

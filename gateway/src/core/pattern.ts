@@ -32,6 +32,8 @@ function readRest(methods: string, path: string, words: number): Read<Match> {
   const list = methods.split('|');
   const odd = list.find((method) => !METHOD.test(method));
   if (odd !== undefined) return bad(`"${odd}" is not a method: write GET, several as GET|HEAD, or ANY`);
+  const alone = list.find((method) => method === 'ANY' || method === 'SOAP');
+  if (alone !== undefined) return bad(`"${alone}" is not one method among several: it stands alone`);
   if (new Set(list).size !== list.length) return bad(`"${methods}" names a method twice`);
   return ok({ kind: 'rest', methods: list, path: segments.value });
 }
@@ -75,17 +77,19 @@ function readSegment(part: string, last: boolean): Read<Segment> {
   }
   if (part.includes('*')) return bad(`"${part}": a "*" is a segment of its own`);
   const text = decoded(part);
+  if (text === null) return bad(`"${part}" is not percent-encoded: a percent sign is written %25`);
+  if (!text.isWellFormed()) return bad('a segment is not well-formed: it holds half of a character');
   if (text === '.' || text === '..') return bad('a path has no "." and ".." segments');
   return ok({ kind: 'literal', text });
 }
 
-/** Percent-decodes one segment; what does not decode stays as it is, so that it can equal only itself. */
-export function decoded(segment: string): string {
+/** Percent-decodes one segment. Returns null for what does not decode: it equals no literal. */
+export function decoded(segment: string): string | null {
   if (!segment.includes('%')) return segment;
   try {
     return decodeURIComponent(segment);
   } catch {
-    return segment;
+    return null;
   }
 }
 
@@ -97,24 +101,34 @@ export function formatMatch(match: Match): string {
   return `${match.methods === 'any' ? 'ANY' : match.methods.join('|')} ${formatPath(match.path)}`;
 }
 
-/** Writes a path pattern. */
+/** Writes a path pattern as it could stand in `routing.yaml`: {@link readPath} reads it back. */
 export function formatPath(path: readonly Segment[]): string {
   return path
     .map((segment) => {
       if (segment.kind === 'rest') return '/*';
-      return segment.kind === 'param' ? `/:${segment.name}` : `/${segment.text}`;
+      return segment.kind === 'param' ? `/:${segment.name}` : `/${written(segment.text)}`;
     })
     .join('');
 }
 
+// What would read as something else than a character of the segment.
+const SPECIAL = /[\s/?#%*]|^:/g;
+
+const written = (text: string): string =>
+  text.replace(SPECIAL, (found) => (found === '*' ? '%2A' : encodeURIComponent(found)));
+
+// `:`, `@`, `$`, `&`, `+`, `,`, `;` and `=`: all that encodeURIComponent encodes and a segment may hold.
+const PLAIN = /%(?:3A|40|24|26|2B|2C|3B|3D)/g;
+
 /**
  * The path that `new: { path: … }` makes of a request's parameters. Parameters are put in as they came, percent-encoded, so
- * that a `/` inside one stays inside.
+ * that a `/` inside one stays inside. Literals keep the characters that a segment may hold (RFC 3986, section 3.3), since
+ * `orders:batch` and `orders%3Abatch` are not the same to every server.
  */
 export function expand(path: readonly Segment[], params: ReadonlyMap<string, string>): string {
   return path
     .map((segment) => {
-      if (segment.kind === 'literal') return `/${encodeURIComponent(segment.text)}`;
+      if (segment.kind === 'literal') return `/${encodeURIComponent(segment.text).replace(PLAIN, decodeURIComponent)}`;
       return `/${params.get(segment.kind === 'param' ? segment.name : '*') ?? ''}`;
     })
     .join('');

@@ -33,8 +33,7 @@ export function formatPercent(share: number): string {
 
 /** Reads `legacy`, `shadow`, `shadow 10%`, `canary 25%` … Returns null when `text` is no stage. */
 export function parseStage(text: string): Stage | null {
-  const [word, ...rest] = text.trim().split(/\s+/);
-  const amount = rest.join('');
+  const [, word, amount = ''] = /^(\w+)(?:\s+(.+))?$/.exec(text.trim()) ?? [];
   switch (word) {
     case 'legacy':
     case 'new':
