@@ -1,30 +1,45 @@
 /**
  * Request bodies on their way in. A small one is collected, because one buffer costs half of a stream; everything else streams,
- * watched so that a sender who stops sending does not hold a connection for ever.
+ * watched so that a sender who stops sending does not hold a connection for ever. What is left of a body once its request has
+ * been answered is read and dropped within limits, so that the answer arrives and the connection can be used again.
  */
 import type { IncomingMessage } from 'node:http';
+import { Readable } from 'node:stream';
 import type { Seen } from './core/field.ts';
 import type { Body } from './forward.ts';
 
 // Measured break-even is higher, but this many bytes times a few thousand callers must fit into memory.
 const COLLECT_BYTES = 64 * 1024;
-/** Silence of a caller in the middle of a body, in milliseconds: as long as an upstream's may last. */
-export const BODY_IDLE_MS = 30_000;
+/**
+ * Silence of a caller in the middle of a body, and of one who does not read its answer, in milliseconds: as long as an
+ * upstream's may last.
+ */
+export const CALLER_IDLE_MS = 30_000;
+// A sender that does not listen while it sends needs as long as its body takes; one that does stops at once.
+const LINGER_MS = 10_000;
+// Some seconds of a fast sender. Closing a connection with bytes unread would destroy the answer on its way.
+const LINGER_BYTES = 64 * 1024 * 1024;
 
 export type Collected = Body | { readonly kind: 'slow' } | { readonly kind: 'gone' };
 
-/** Calls `done` once: at once for no body or a stream, else when the body is whole, too slow, or its sender has left. */
-export function collect(req: IncomingMessage, seen: Seen, done: (body: Collected) => void): void {
+/** The caller left in the middle of its body. */
+export class CallerGone extends Error {}
+
+/** The caller fell silent in the middle of its body. */
+export class CallerSlow extends Error {}
+
+/**
+ * Calls `done` once: at once for no body or a stream, else when the body is whole, too slow, or its sender has left.
+ * @param idleMs for all of a small body; for each silence within a stream
+ */
+export function collect(req: IncomingMessage, seen: Seen, idleMs: number, done: (body: Collected) => void): void {
   const length = seen.contentLength === null ? 0 : Number(seen.contentLength);
   if (!seen.chunked && length === 0) return done({ kind: 'none' });
-  if (seen.chunked || length > COLLECT_BYTES) {
-    watch(req);
-    return done({ kind: 'stream', source: req });
-  }
-  gather(req, done);
+  if (seen.chunked || length > COLLECT_BYTES) return done({ kind: 'stream', source: new Upload(req, idleMs) });
+  gather(req, idleMs, done);
 }
 
-function gather(req: IncomingMessage, done: (body: Collected) => void): void {
+function gather(req: IncomingMessage, idleMs: number, done: (body: Collected) => void): void {
   const chunks: Buffer[] = [];
   let over = false;
   const finish = (body: Collected): void => {
@@ -34,7 +49,7 @@ function gather(req: IncomingMessage, done: (body: Collected) => void): void {
     done(body);
   };
   // For the whole body, since it is small: a sender of a byte a second is refused as well.
-  const timer = setTimeout(() => finish({ kind: 'slow' }), BODY_IDLE_MS);
+  const timer = setTimeout(() => finish({ kind: 'slow' }), idleMs);
   req.on('data', (chunk: Buffer) => chunks.push(chunk));
   req.once('end', () =>
     finish({
@@ -46,10 +61,79 @@ function gather(req: IncomingMessage, done: (body: Collected) => void): void {
   req.once('close', () => finish({ kind: 'gone' }));
 }
 
-/** Cuts off a sender that falls silent in mid-body. */
-export function watch(req: IncomingMessage): void {
-  req.setTimeout(BODY_IDLE_MS, () => {
-    if (!req.complete) req.destroy(new Error('the body stopped coming'));
-  });
-  req.once('end', () => req.setTimeout(0));
+/**
+ * A body that streams. It stands between the caller's request and whoever sends it on, because a client that gives a request up
+ * destroys its body, and an `IncomingMessage` takes the caller's connection with it: the caller would never hear the answer.
+ */
+export class Upload extends Readable {
+  readonly #req: IncomingMessage;
+  readonly #idleMs: number;
+  #timer: NodeJS.Timeout | null = null;
+
+  constructor(req: IncomingMessage, idleMs: number) {
+    super();
+    this.#req = req;
+    this.#idleMs = idleMs;
+    // Destroyed after its reader has lost interest, it must not end the process.
+    this.on('error', () => undefined);
+  }
+
+  override _read(): void {
+    if (this.#timer === null) this.#begin();
+    else this.#timer.refresh();
+    this.#req.resume();
+  }
+
+  #begin(): void {
+    this.#timer = setTimeout(this.#onSilence, this.#idleMs);
+    this.#req.on('data', this.#onData).once('end', this.#onEnd).once('close', this.#onClose);
+    if (this.#req.destroyed && !this.#req.readableEnded) this.#onClose();
+  }
+
+  readonly #onData = (chunk: Buffer): void => {
+    this.#timer?.refresh();
+    if (!this.push(chunk)) this.#req.pause();
+  };
+
+  readonly #onEnd = (): void => {
+    this.#release();
+    this.push(null);
+  };
+
+  readonly #onClose = (): void => {
+    if (!this.#req.readableEnded) this.destroy(new CallerGone('the caller left in the middle of its body'));
+  };
+
+  readonly #onSilence = (): void => {
+    // It is the reader who keeps it waiting; he has a time limit of his own.
+    if (this.#req.isPaused()) this.#timer?.refresh();
+    else this.destroy(new CallerSlow('the body stopped coming'));
+  };
+
+  #release(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#req.off('data', this.#onData).off('end', this.#onEnd).off('close', this.#onClose);
+  }
+
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    this.#release();
+    callback(error);
+  }
+}
+
+/** Reads and drops what is left of a body that nobody needs any more. A sender who goes on for too long is cut off. */
+export function discard(req: IncomingMessage): void {
+  if (req.readableEnded || req.destroyed) return;
+  if (!req.complete) {
+    let left = LINGER_BYTES;
+    const timer = setTimeout(() => req.destroy(), LINGER_MS).unref();
+    req.on('data', (chunk: Buffer) => {
+      left -= chunk.length;
+      if (left < 0) req.destroy();
+    });
+    req.once('close', () => clearTimeout(timer));
+    // Cut off while it was dropped: nobody is left to be told.
+    req.on('error', () => undefined);
+  }
+  req.resume();
 }

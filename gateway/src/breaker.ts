@@ -14,11 +14,11 @@ export type Settle = (outcome: Outcome) => void;
 export type BreakerState = 'closed' | 'half-open' | 'open';
 
 export class Breaker {
-  readonly #circuit: CircuitBreaker<[Promise<void>], void>;
+  readonly #circuit: CircuitBreaker<[() => Promise<void>], void>;
 
   constructor(upstream: Upstream) {
     const { errors, resetMs, windowMs, volume } = upstream.breaker;
-    this.#circuit = new CircuitBreaker((outcome: Promise<void>) => outcome, {
+    this.#circuit = new CircuitBreaker((outcome: () => Promise<void>) => outcome(), {
       name: upstream.name,
       timeout: false,
       // opossum opens above its threshold, `routing.yaml` promises at it.
@@ -50,7 +50,10 @@ export class Breaker {
   /** In the closed state a success costs one increment (what opossum does of its own `fire` event); only failures are fired. */
   readonly #counted: Settle = (outcome) => {
     if (outcome === 'success') this.#circuit.emit('fire', []);
-    if (outcome === 'failure') this.#circuit.fire(Promise.reject(new Error('failure'))).catch(() => undefined);
+    // One that began before the breaker opened says nothing new, and must not be taken for the probe. The rejection is made
+    // when opossum asks for it: it does not ask when it refuses, and a rejection that nobody takes ends the process.
+    if (outcome === 'failure' && this.#circuit.closed)
+      this.#circuit.fire(() => Promise.reject(new Error('failure'))).catch(() => undefined);
   };
 
   /** Half-open: opossum must hear of the request before it ends, for it lets only one through. */
@@ -60,7 +63,8 @@ export class Breaker {
       // A probe whose caller left has proved nothing: back to open, and another after the next pause.
       settle = (how) => (how === 'success' ? resolve() : reject(new Error(how)));
     });
-    this.#circuit.fire(outcome).catch(() => undefined);
+    outcome.catch(() => undefined); // As above: opossum takes it only when it lets the request through.
+    this.#circuit.fire(() => outcome).catch(() => undefined);
     return settle;
   }
 

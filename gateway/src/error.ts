@@ -14,6 +14,8 @@ export const codes = {
   GW_GONE: { status: 410, retry: false },
   GW_BODY_TOO_LARGE: { status: 413, retry: false },
   GW_BODY_TIMEOUT: { status: 408, retry: true },
+  GW_HEAD_TOO_LARGE: { status: 431, retry: false },
+  GW_HEAD_TIMEOUT: { status: 408, retry: true },
   GW_OVERLOADED: { status: 503, retry: true },
   GW_DRAINING: { status: 503, retry: true },
   GW_BAD_CONFIG: { status: 500, retry: false },

@@ -4,6 +4,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
+import { discard } from './body.ts';
 import { requestIdOf, see, traceOf, type Fields, type Seen } from './core/field.ts';
 import type { Code } from './error.ts';
 import { codes } from './error.ts';
@@ -15,8 +16,10 @@ import { newRequestId, newTrace } from './trace.ts';
 export interface Observer {
   readonly metrics: Metrics;
   readonly log: Logger;
-  /** Share of requests that are logged, 0 to 1; every 5xx is. */
+  /** Share of requests that are logged, 0 to 1; every 5xx is, and every answer that was cut. */
   readonly sample: number;
+  /** Whether the facade is closing down: callers are told to come back on another connection. */
+  readonly closing: () => boolean;
 }
 
 export interface Outcome {
@@ -41,7 +44,7 @@ export class Exchange {
   /** The matched route's id, or `default`. */
   route = 'default';
   readonly #observer: Observer;
-  readonly #started = performance.now();
+  readonly #started: number = performance.now();
   #ended = false;
 
   constructor(
@@ -63,30 +66,31 @@ export class Exchange {
     this.#observer = context.observer;
   }
 
-  /** The fields that every answer carries. */
-  own(side: ServedBy, because: string): Fields {
-    return this.generation.table.expose
-      ? [
-          'banyan-served-by',
-          side,
-          'banyan-route',
-          this.route,
-          'banyan-because',
-          because,
-          'x-request-id',
-          this.requestId,
-        ]
-      : ['x-request-id', this.requestId];
+  /** Whether its end has been told. */
+  get ended(): boolean {
+    return this.#ended;
   }
 
-  /** Counts and logs the end; only the first call does. */
+  /** The fields that every answer carries; to be asked for when its head is written. */
+  own(side: ServedBy, because: string): Fields {
+    const fields = ['x-request-id', this.requestId];
+    if (this.generation.table.expose) {
+      fields.push('banyan-served-by', side, 'banyan-route', this.route, 'banyan-because', because);
+    }
+    if (this.#observer.closing()) fields.push('connection', 'close');
+    return fields;
+  }
+
+  /** Counts and logs the end, and lets go of what is left of the request; only the first call does. */
   end({ side, because, status, code }: Outcome): void {
     if (this.#ended) return;
     this.#ended = true;
+    if (this.seen.contentLength !== null || this.seen.chunked) discard(this.req);
     const seconds = (performance.now() - this.#started) / 1_000;
     const { metrics, log, sample } = this.#observer;
     metrics.request(this.route, side, because, { status, seconds });
-    if (status < 500 && sample < 1 && Math.random() >= sample) return;
+    const cut = status < 500 && code === 'GW_UPSTREAM_BROKEN';
+    if (status < 500 && !cut && sample < 1 && Math.random() >= sample) return;
     const fields = {
       requestId: this.requestId,
       method: this.method,
@@ -97,7 +101,7 @@ export class Exchange {
       because,
       ms: Math.round(seconds * 10_000) / 10,
     };
-    if (status >= 500) log.warn(code === null ? fields : { ...fields, code }, 'answered');
+    if (status >= 500 || cut) log.warn(code === null ? fields : { ...fields, code }, 'answered');
     else log.info(fields, 'answered');
   }
 

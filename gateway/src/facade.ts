@@ -2,21 +2,18 @@
  * The public side of the gateway. Fastify has one catch-all, and our own table, swapped atomically at a reload, picks what is
  * done: gather (match), decide, obey (forward), observe. There is no `if` about routing here: `core/decide.ts` has them all.
  */
-import type { IncomingMessage } from 'node:http';
+import { ServerResponse, type IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { match } from './core/match.ts';
 import { collect } from './body.ts';
-import { Exchange, type Observer } from './exchange.ts';
-import type { Generations } from './generation.ts';
-import { proceed, refuse } from './obey.ts';
-import { besideOf, describe, serveSoap } from './soap.ts';
+import { codes, type Code } from './error.ts';
+import { Exchange } from './exchange.ts';
+import { answerItself, broken, proceed, refuse, type Context } from './obey.ts';
+import { sendRawProblem } from './problem.ts';
+import { besideOf, describe, serviceAt, serveSoap } from './soap.ts';
+import { newRequestId } from './trace.ts';
 import { tunnel } from './tunnel.ts';
-
-export interface FacadeOptions {
-  readonly generations: Generations;
-  readonly observer: Observer;
-  readonly publicUrl: () => string;
-}
 
 // A request's head: 64 KiB of fields, as the largest cookies and tokens need, and some room for its target.
 const MAX_HEAD_BYTES = 80 * 1024;
@@ -26,40 +23,66 @@ const HEAD_TIMEOUT_MS = 10_000;
 const KEEP_ALIVE_MS = 65_000;
 
 /** Builds the facade; it does not listen. */
-export function buildFacade(options: FacadeOptions): FastifyInstance {
+export function buildFacade(context: Context): FastifyInstance {
   const app = fastify({
     logger: false,
     // The router must not read the target: it would answer 400 to %zz by itself, and normalise what we pass on.
     rewriteUrl: () => '/',
     forceCloseConnections: 'idle',
+    // A request that comes on an open connection while we close down is served; its answer closes the connection.
+    return503OnClosing: false,
     keepAliveTimeout: KEEP_ALIVE_MS,
     requestTimeout: 0, // Bodies stream for as long as bytes come; `body.ts` watches that they do.
-    http: { maxHeaderSize: MAX_HEAD_BYTES, headersTimeout: HEAD_TIMEOUT_MS },
+    // Without Host: refused here, with the fields that every answer carries.
+    http: { maxHeaderSize: MAX_HEAD_BYTES, headersTimeout: HEAD_TIMEOUT_MS, requireHostHeader: false },
+    clientErrorHandler: (error, socket) => turnAway(error, socket, context),
   });
-  app.removeAllContentTypeParsers();
-  app.addContentTypeParser('*', (_request, _body, done) => done(null)); // Bodies pass unread.
-  const handle = (request: FastifyRequest, reply: FastifyReply): void => {
+  // In the first hook, because fastify would refuse what it cannot parse: odd content types, QUERY without one.
+  app.addHook('onRequest', (request: FastifyRequest, reply: FastifyReply) => {
     reply.hijack();
-    serve(
-      new Exchange(request.raw, reply.raw, request.originalUrl, {
-        generation: options.generations.current,
-        observer: options.observer,
-      }),
-      options,
-    );
-  };
-  app.all('/', handle);
-  app.setNotFoundHandler(handle); // Methods that the router does not know.
-  app.server.on('upgrade', (req: IncomingMessage, socket, head: Buffer) => tunnel({ req, socket, head }, options));
+    enter(request.raw, reply.raw, request.originalUrl, context);
+  });
+  const never = (): void => undefined;
+  app.all('/', never);
+  app.setNotFoundHandler(never); // Methods that the router does not know.
+  const { server } = app;
+  // Node would drop those beyond a thousand in silence, a Content-Length among them; the head's size is the limit.
+  server.maxHeadersCount = 0;
+  // An expectation that is not 100-continue may be ignored (RFC 9110, section 10.1.1).
+  server.on('checkExpectation', (req: IncomingMessage, res: ServerResponse) => server.emit('request', req, res));
+  // Each pipelined request listens for the end of its connection; upstreams limit how many there can be.
+  server.on('connection', (socket: Socket) => socket.setMaxListeners(0));
+  server.on('upgrade', (req: IncomingMessage, socket: Socket, head: Buffer) => tunnel({ req, socket, head }, context));
   return app;
 }
 
-function serve(exchange: Exchange, options: FacadeOptions): void {
-  const service = options.generations.current.services.get(exchange.path);
-  if (service !== undefined) return serveSoap(exchange, service, options);
-  const beside = besideOf(exchange, options.generations.current.services);
-  if (beside !== null) return describe(exchange, beside, options);
-  collect(exchange.req, exchange.seen, (body) => {
+function enter(req: IncomingMessage, res: ServerResponse, url: string, context: Context): void {
+  const exchange = new Exchange(req, res, url, {
+    generation: context.generations.current,
+    observer: context.observer,
+  });
+  try {
+    serve(exchange, context);
+  } catch (error) {
+    broken(exchange, error, context);
+  }
+}
+
+function serve(exchange: Exchange, context: Context): void {
+  if (exchange.seen.host === null && exchange.req.httpVersion === '1.1')
+    return refuse(exchange, badRequest('A request of HTTP/1.1 names its Host.'), 'bad-request');
+  if (exchange.target === '*') {
+    return exchange.method === 'OPTIONS'
+      ? answerItself(exchange, 204, 'facade')
+      : refuse(exchange, badRequest('The target * is for OPTIONS alone.'), 'bad-request');
+  }
+  const { matcher, services } = context.generations.current;
+  const service = serviceAt(exchange.path, services);
+  if (service !== null) return serveSoap(exchange, service, context);
+  const beside = besideOf(exchange, services);
+  if (beside !== null && match(matcher, exchange.method, exchange.path) === null)
+    return describe(exchange, beside, context);
+  collect(exchange.req, exchange.seen, context.idleMs, (body) => {
     if (body.kind === 'gone') return exchange.end({ side: 'none', because: 'abandoned', status: 499, code: null });
     if (body.kind === 'slow')
       return refuse(
@@ -67,7 +90,34 @@ function serve(exchange: Exchange, options: FacadeOptions): void {
         { code: 'GW_BODY_TIMEOUT', detail: 'The body did not arrive in time.', retryAfterSeconds: null },
         'slow',
       );
-    const matched = match(options.generations.current.matcher, exchange.method, exchange.path);
-    proceed(exchange, options, matched, { body });
+    const matched = match(context.generations.current.matcher, exchange.method, exchange.path);
+    proceed(exchange, context, matched, { body });
   });
+}
+
+const badRequest = (detail: string): { code: 'GW_BAD_REQUEST'; detail: string; retryAfterSeconds: null } => ({
+  code: 'GW_BAD_REQUEST',
+  detail,
+  retryAfterSeconds: null,
+});
+
+const HEAD_ERRORS: Readonly<Record<string, readonly [Code, string]>> = {
+  HPE_HEADER_OVERFLOW: ['GW_HEAD_TOO_LARGE', `A request's head has at most ${MAX_HEAD_BYTES} bytes.`],
+  ERR_HTTP_REQUEST_TIMEOUT: ['GW_HEAD_TIMEOUT', "The request's head did not arrive in time."],
+};
+
+/** Bytes that are no request. Where an answer has begun on the connection, nothing may be written into it. */
+function turnAway(error: Error & { code?: string }, socket: Socket, context: Context): void {
+  // What node's own handler asks: the response that has the connection now.
+  const current: unknown = Reflect.get(socket, '_httpMessage');
+  const busy = current instanceof ServerResponse;
+  if (error.code === 'ECONNRESET' || (busy && current.headersSent)) return void socket.destroy();
+  const [code, detail] = HEAD_ERRORS[error.code ?? ''] ?? ['GW_BAD_REQUEST', 'This is no HTTP request.'];
+  const own = ['x-request-id', newRequestId()];
+  if (context.generations.current.table.expose)
+    own.push('banyan-served-by', 'none', 'banyan-route', 'default', 'banyan-because', 'bad-request');
+  sendRawProblem(socket, { code, detail, retryAfterSeconds: null }, own);
+  // A request whose body broke off is in hand: it ends, and is counted, with its connection.
+  if (busy) return socket.destroySoon();
+  context.observer.metrics.request('default', 'none', 'bad-request', { status: codes[code].status, seconds: 0 });
 }

@@ -4,14 +4,17 @@
  * because sending it as one buffer costs half of streaming it (docs/adr/0005).
  *
  * Promises: a request is sent at most once to a server; to the fallback only when no byte of the answer has come, the request
- * is a read, and its body can be sent again. A caller who leaves frees the server at once. What goes wrong before the answer's
- * head becomes a GatewayError; what goes wrong later cuts the caller's connection, so that a cut answer looks cut.
+ * is a read, and its body can be sent again. A caller who leaves frees the server at once, and so does one who does not read on
+ * for too long. What goes wrong before the answer's head becomes a GatewayError; what goes wrong later cuts the caller's
+ * connection, so that a cut answer looks cut.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { errors, type Dispatcher } from 'undici';
+import { CallerGone, CallerSlow } from './body.ts';
 import { homeward, type Fields } from './core/field.ts';
-import { GatewayError } from './error.ts';
+import { codes, GatewayError } from './error.ts';
 import type { Outcome, Settle } from './breaker.ts';
 import { SoapRefused } from './soap/identify.ts';
 import type { Server } from './upstream.ts';
@@ -31,10 +34,12 @@ export interface Forward {
   readonly path: string;
   readonly headers: Fields;
   readonly body: Body;
-  /** Added to the answer's fields. */
-  readonly own: Fields;
+  /** Asked for when the answer's head is written: added to its fields. */
+  readonly own: () => Fields;
   /** Replaces the answer's body by another, which needs the whole of it (WSDLs); null: it streams through. */
   readonly rewrite: ((status: number, fields: Fields, body: Buffer) => { fields: Fields; body: Buffer }) | null;
+  /** How long the caller may not read on, in milliseconds. */
+  readonly idleMs: number;
 }
 
 /** How it ended. `head` is when the answer's head came, on the clock of `performance.now()`; null when none came. */
@@ -47,14 +52,13 @@ export type Result =
 // A WSDL with its schemas inline is some hundred KiB; a document to be rewritten is held whole.
 const MAX_REWRITE_BYTES = 8 * 1024 * 1024;
 
-class CallerGone extends Error {}
-
 /** Sends the request and pipes the answer. Never throws; `done` is called exactly once. */
 export function forward(request: Forward, done: (result: Result) => void): void {
   const { server } = request;
   const settle = server.breaker.begin();
   const handler = new Handler(request, settle, done);
   server.hold();
+  if (server.queueing) handler.limitWait(server.upstream.timeout.headersMs);
   server.dispatch(
     {
       path: request.path,
@@ -81,8 +85,9 @@ class Handler implements Dispatcher.DispatchHandler {
   readonly #request: Forward;
   readonly #settle: Settle;
   readonly #done: (result: Result) => void;
+  readonly #socket: Socket;
   #abort: ((error: Error) => void) | null = null;
-  #gone = false;
+  #wait: NodeJS.Timeout | undefined;
   #ended = false;
   #status = 0;
   #head = 0;
@@ -95,19 +100,34 @@ class Handler implements Dispatcher.DispatchHandler {
     this.#request = request;
     this.#settle = settle;
     this.#done = done;
-    request.res.once('close', this.#onClose);
+    // Not the response's: of several pipelined requests only the first hears of the end by its response.
+    this.#socket = request.req.socket;
+    this.#socket.once('close', this.#onClose);
+    if (this.#socket.closed) queueMicrotask(this.#onClose);
+  }
+
+  /** All connections are busy: gives up when none has become free in time, in milliseconds. */
+  limitWait(limitMs: number): void {
+    this.#wait = setTimeout(() => {
+      const { name } = this.#request.server.upstream;
+      const error = new GatewayError('GW_UPSTREAM_TIMEOUT', `Upstream ${name} has no connection free.`);
+      // What keeps its connections busy is counted by itself.
+      this.#end('abandoned', { kind: 'failed', error });
+    }, limitMs);
   }
 
   /** The caller's connection has closed; before the answer was whole, the caller has left. */
   readonly #onClose = (): void => {
     if (this.#ended) return;
-    this.#gone = true;
-    this.#abort?.(new CallerGone('the caller has left'));
+    if (this.#abort === null) return this.#end('abandoned', { kind: 'abandoned' });
+    this.#abort(new CallerGone('the caller has left'));
   };
 
   onConnect(abort: (error?: Error) => void): void {
+    clearTimeout(this.#wait);
     this.#abort = abort;
-    if (this.#gone) abort(new CallerGone('the caller has left'));
+    // It ended while it waited for a connection: nothing of it is sent.
+    if (this.#ended) abort(new CallerGone('the caller has left'));
   }
 
   onHeaders(status: number, raw: Buffer[], resume: () => void, statusText: string): boolean {
@@ -123,7 +143,7 @@ class Handler implements Dispatcher.DispatchHandler {
       this.#fields = fields;
       return true;
     }
-    res.writeHead(status, statusText, homeward(fields, own));
+    res.writeHead(status, reasonOf(statusText), homeward(fields, own()));
     return true;
   }
 
@@ -137,15 +157,22 @@ class Handler implements Dispatcher.DispatchHandler {
     }
     const { res } = this.#request;
     if (res.write(chunk)) return true;
-    res.once('drain', this.#resume);
+    // Node's server cuts a connection off that has been idle for as long; bytes that leave are no idleness.
+    this.#socket.setTimeout(this.#request.idleMs);
+    res.once('drain', this.#onDrain);
     return false;
   }
+
+  readonly #onDrain = (): void => {
+    this.#socket.setTimeout(0);
+    this.#resume();
+  };
 
   onComplete(): void {
     const { res, rewrite, own } = this.#request;
     if (this.#held !== null && rewrite !== null) {
       const { fields, body } = rewrite(this.#status, this.#fields, Buffer.concat(this.#held));
-      res.writeHead(this.#status, homeward(fields, own));
+      res.writeHead(this.#status, homeward(fields, own()));
       res.end(body);
     } else {
       res.end();
@@ -158,34 +185,44 @@ class Handler implements Dispatcher.DispatchHandler {
     });
   }
 
-  onError(error: Error): void {
+  onError(given: Error): void {
     if (this.#ended) return;
-    const { req } = this.#request;
-    if (error instanceof CallerGone || this.#gone || (req.destroyed && !req.complete))
-      return this.#end('abandoned', { kind: 'abandoned' });
-    if (this.#request.res.headersSent) {
-      // A body that ends early must look cut: no final chunk, no complete length.
-      this.#request.res.destroy();
-      return this.#end('failure', { kind: 'answered', status: this.#status, head: this.#head, complete: false });
-    }
-    const failure = failureOf(error, this.#request.server.upstream.name);
+    const error = given.cause instanceof CallerGone || given.cause instanceof CallerSlow ? given.cause : given;
+    const { res, server } = this.#request;
+    if (error instanceof CallerGone || this.#socket.destroyed) return this.#end('abandoned', { kind: 'abandoned' });
+    const failure = failureOf(error, server.upstream.name);
     // A request that cannot be sent says nothing about the server.
-    this.#end(failure.code === 'GW_BAD_REQUEST' ? 'abandoned' : 'failure', { kind: 'failed', error: failure });
+    const outcome = codes[failure.code].status < 500 ? 'abandoned' : 'failure';
+    if (!res.headersSent) return this.#end(outcome, { kind: 'failed', error: failure });
+    // A body that ends early must look cut: no final chunk, no complete length.
+    res.destroy();
+    this.#end(outcome, { kind: 'answered', status: this.#status, head: this.#head, complete: false });
   }
 
   #end(outcome: Outcome, result: Result): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#request.res.off('close', this.#onClose);
+    clearTimeout(this.#wait);
+    this.#socket.off('close', this.#onClose);
     this.#settle(outcome);
     this.#request.server.release();
     this.#done(result);
   }
 }
 
+// oxlint-disable-next-line no-control-regex
+const ASCII = /^[\x00-\x7f]*$/;
+
+/** undici reads the reason as UTF-8, node writes it as latin1: of what is neither, something that can be written is left. */
+function reasonOf(text: string): string {
+  return ASCII.test(text) ? text : Buffer.from(text).toString('latin1');
+}
+
 /** What undici says, in our words: which upstream, what happened, and the code that callers can rely on. */
 function failureOf(error: Error, name: string): GatewayError {
   if (error instanceof GatewayError) return error;
+  if (error instanceof CallerSlow)
+    return new GatewayError('GW_BODY_TIMEOUT', 'The body did not arrive in time.', { cause: error });
   if (error instanceof SoapRefused) return new GatewayError('GW_BAD_REQUEST', error.refused.reason, { cause: error });
   if (error instanceof errors.ConnectTimeoutError) {
     return new GatewayError('GW_UPSTREAM_TIMEOUT', `Upstream ${name} did not accept a connection in time.`, {

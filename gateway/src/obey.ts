@@ -19,6 +19,8 @@ export interface Context {
   readonly observer: Observer;
   /** `http://` and the listen address: what descriptions say where the file names no `publicUrl`. */
   readonly publicUrl: () => string;
+  /** How long a caller may neither send nor read where it has to, in milliseconds. */
+  readonly idleMs: number;
 }
 
 export type Rewrite = NonNullable<Forward['rewrite']>;
@@ -91,7 +93,6 @@ function send(job: Job, decision: Extract<Decision, { kind: 'forward' }>): void 
     );
   }
   const { side, because } = decision;
-  const own = exchange.own(side, because);
   forward(
     {
       req: exchange.req,
@@ -101,8 +102,9 @@ function send(job: Job, decision: Extract<Decision, { kind: 'forward' }>): void 
       path: targetOf(exchange, matched, side),
       headers: headersOf(exchange, matched?.route ?? null, side, job.drop),
       body: job.body,
-      own,
+      own: () => exchange.own(side, because),
       rewrite: job.rewrite ?? null,
+      idleMs: context.idleMs,
     },
     (result) => {
       switch (result.kind) {
@@ -145,6 +147,26 @@ function fail(job: Job, decision: Extract<Decision, { kind: 'forward' }>, error:
 export function refuse(exchange: Exchange, refusal: Refusal, because: string): void {
   sendProblem(exchange.res, refusal, exchange.own('none', because));
   exchange.end({ side: 'none', because, status: codes[refusal.code].status, code: refusal.code });
+}
+
+/** An answer without a body that needs neither side. */
+export function answerItself(exchange: Exchange, status: 204, because: string): void {
+  exchange.res.writeHead(status, [...exchange.own('none', because)]);
+  exchange.res.end();
+  exchange.end({ side: 'none', because, status, code: null });
+}
+
+/** A mistake of ours: the caller is told, once, and the log says what it was. */
+export function broken(exchange: Exchange, error: unknown, { observer }: Context): void {
+  observer.log.error({ err: error, requestId: exchange.requestId }, 'a request could not be handled');
+  if (exchange.ended) return;
+  // Half an answer must look cut.
+  if (exchange.res.headersSent) exchange.res.destroy();
+  refuse(
+    exchange,
+    { code: 'GW_INTERNAL', detail: 'The facade could not handle this request.', retryAfterSeconds: null },
+    'internal',
+  );
 }
 
 /** The path that goes out: as it came, unless the route's successor has one of its own. */

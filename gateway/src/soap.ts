@@ -4,20 +4,23 @@
  * the same as for REST (`obey.ts`).
  */
 import { Readable } from 'node:stream';
-import { watch, BODY_IDLE_MS } from './body.ts';
+import { brotliDecompressSync, gunzipSync, inflateSync } from 'node:zlib';
+import { CALLER_IDLE_MS, Upload } from './body.ts';
 import type { Fields } from './core/field.ts';
-import { formatMatch } from './core/pattern.ts';
+import { decoded, formatMatch } from './core/pattern.ts';
 import type { FaultCode, Version } from './core/soap/refusal.ts';
 import { clark } from './core/soap/scope.ts';
 import { bareService, type Operation, type Service as Known } from './core/soap/service.ts';
 import type { Route, Table, Wsdl } from './core/table.ts';
 import { codes, GatewayError } from './error.ts';
 import type { Exchange } from './exchange.ts';
-import { proceed, type Context, type Manner, type Rewrite } from './obey.ts';
+import type { Body } from './forward.ts';
+import { broken, proceed, type Context, type Manner, type Rewrite } from './obey.ts';
 import type { Refusal } from './problem.ts';
 import { nearest } from './routing/problem.ts';
 import { faultFor, faultOf, type FaultAnswer } from './soap/fault.ts';
 import { bodyOf, identify, SoapRefused, type Identified, type Passage } from './soap/identify.ts';
+import { codingOf } from './soap/inflate.ts';
 import { isBeside, isDescription, rewrite } from './soap/rewrite.ts';
 import { loadService, operationsNamed } from './soap/wsdl.ts';
 
@@ -79,6 +82,11 @@ function operationsOf({ match }: Route, known: Known): readonly Operation[] {
     : (known.byInput.get(clark(match.namespace, match.name)) ?? []);
 }
 
+/** The SOAP service at a path. Percent-encoding says nothing: what stands behind would undo it, unshielded. */
+export function serviceAt(path: string, services: ReadonlyMap<string, Service>): Service | null {
+  return services.get(path.includes('%') ? path.split('/').map(decoded).join('/') : path) ?? null;
+}
+
 /** Answers a request on a SOAP path. */
 export function serveSoap(exchange: Exchange, service: Service, context: Context): void {
   if (describes(exchange)) return describe(exchange, service.wsdl.path, context);
@@ -87,17 +95,17 @@ export function serveSoap(exchange: Exchange, service: Service, context: Context
     const body =
       exchange.seen.contentLength === null && !exchange.seen.chunked
         ? ({ kind: 'none' } as const)
-        : ({ kind: 'stream', source: exchange.req } as const);
+        : ({ kind: 'stream', source: new Upload(exchange.req, context.idleMs) } as const);
     return proceed(exchange, context, null, { body });
   }
   const { check, actionMismatch } = service.wsdl;
   identify({ method: exchange.method, rawHeaders: exchange.req.rawHeaders, body: exchange.req }, service.known, {
     check,
     actionMismatch,
-    timeoutMs: BODY_IDLE_MS,
+    timeoutMs: context.idleMs,
   })
     .then((found) => route(exchange, { service, found }, context))
-    .catch((error: unknown) => context.observer.log.error({ err: error }, 'a SOAP message could not be handled'));
+    .catch((error: unknown) => broken(exchange, error, context));
 }
 
 interface Read {
@@ -114,13 +122,19 @@ function route(exchange: Exchange, { service, found }: Read, context: Context): 
     case 'unclassified':
       if (service.wsdl.unclassified === 'refuse')
         return turnAway(exchange, faultFor(found.refused), found.refused.because);
-      return proceed(exchange, context, null, { body: passing(exchange, found), ...manner(found.refused.version) });
+      return proceed(exchange, context, null, {
+        body: passing(exchange, found, context),
+        ...manner(found.refused.version),
+      });
     case 'operation': {
       // The table may have changed while the message was read: the one in force decides.
-      const current = context.generations.current.services.get(exchange.path) ?? service;
-      const own = routeOf(current, service === current ? found.operations[0] : twin(current, found));
+      const current = serviceAt(exchange.path, context.generations.current.services);
+      const own =
+        current === null
+          ? undefined
+          : routeOf(current, service === current ? found.operations[0] : twin(current, found));
       const matched = own === undefined ? null : { route: own, params: NO_PARAMS };
-      return proceed(exchange, context, matched, { body: passing(exchange, found), ...manner(found.version) });
+      return proceed(exchange, context, matched, { body: passing(exchange, found, context), ...manner(found.version) });
     }
     default:
       return found satisfies never;
@@ -136,13 +150,13 @@ const routeOf = (service: Service, operation: Operation | undefined): Route | un
 const twin = ({ known }: Service, { namespace, name }: { namespace: string; name: string }): Operation | undefined =>
   known.byInput.get(clark(namespace, name))?.[0];
 
-function passing(
-  exchange: Exchange,
-  found: Passage,
-): { kind: 'whole'; bytes: Buffer } | { kind: 'stream'; source: Readable } {
+function passing(exchange: Exchange, found: Passage, context: Context): Body {
   if (found.complete) return { kind: 'whole', bytes: Buffer.concat(found.held) };
-  watch(exchange.req);
-  return { kind: 'stream', source: Readable.from(bodyOf(found, exchange.req), { objectMode: false }) };
+  const upload = new Upload(exchange.req, context.idleMs);
+  const source = Readable.from(bodyOf(found, upload), { objectMode: false });
+  // Destroyed after its reader has lost interest, it must not end the process.
+  source.on('error', () => undefined).once('close', () => upload.destroy());
+  return { kind: 'stream', source };
 }
 
 /** Refusals of the facade as faults of the request's version. */
@@ -179,10 +193,9 @@ function turnAway(exchange: Exchange, fault: FaultAnswer, because: string, refus
     ];
     if (refusal !== null && refusal.retryAfterSeconds !== null)
       fields.push('retry-after', String(refusal.retryAfterSeconds));
-    // What is left of the body is not worth reading: the connection goes with it.
-    if (!req.complete) fields.push('connection', 'close');
+    if (fault.status === 408) fields.push('connection', 'close');
     res.writeHead(fault.status, [...fields, ...exchange.own('none', because)]);
-    res.end(fault.body);
+    res.end(req.method === 'HEAD' ? undefined : fault.body);
   }
   exchange.end({ side: 'none', because, status: fault.status, code: refusal?.code ?? null });
 }
@@ -210,28 +223,63 @@ export function describe(exchange: Exchange, servicePath: string, context: Conte
     if (status !== 200) return { fields, body };
     const contentType = valueOf(fields, 'content-type');
     const publicBase = table.publicUrl ?? context.publicUrl();
-    const upstreamOrigins = table.upstreams.get(table.legacy)?.urls ?? [];
-    const result = rewrite(body, contentType, {
-      publicBase,
-      servicePath,
-      upstreamOrigins: [...upstreamOrigins],
-      target: exchange.target,
-    });
+    const upstreamOrigins = [...(table.upstreams.get(table.legacy)?.urls ?? [])];
+    const bytes = unpacked(body, valueOf(fields, 'content-encoding'));
+    if (bytes === null) return { fields, body };
+    const result = rewrite(bytes, contentType, { publicBase, servicePath, upstreamOrigins, target: exchange.target });
     if (result.kind === 'unchanged') return { fields, body };
     return {
-      fields: [
-        ...without(fields, ['content-length', 'etag', 'content-md5', 'digest']),
-        'content-length',
-        String(result.body.length),
-        'etag',
-        result.etag,
-      ],
+      fields: [...without(fields, OF_THE_BYTES), 'content-length', String(result.body.length), 'etag', result.etag],
       body: result.body,
     };
   };
   // HEAD is asked as GET: the length that it tells is the rewritten one's. What is compressed, partial or "not modified" cannot be rewritten.
-  const drop = ['accept-encoding', 'if-none-match', 'if-modified-since', 'if-range', 'range'];
+  const drop = [
+    'accept-encoding',
+    'if-none-match',
+    'if-modified-since',
+    'if-match',
+    'if-unmodified-since',
+    'if-range',
+    'range',
+  ];
   proceed(exchange, context, null, { body: { kind: 'none' }, rewrite: rewriting, method: 'GET', drop });
+}
+
+// What a server says of the bytes that it sent, and no longer holds of others.
+const OF_THE_BYTES = [
+  'content-length',
+  'content-encoding',
+  'etag',
+  'last-modified',
+  'accept-ranges',
+  'content-md5',
+  'digest',
+  'content-digest',
+  'repr-digest',
+];
+// As much as is held of a description that comes as it is (`forward.ts`).
+const MAX_UNPACKED_BYTES = 8 * 1024 * 1024;
+
+/** A description as text, for a server that compresses unasked; null when it cannot be read. */
+function unpacked(body: Buffer, encoding: string | null): Buffer | null {
+  const options = { maxOutputLength: MAX_UNPACKED_BYTES };
+  try {
+    switch (codingOf(encoding)) {
+      case null:
+        return body;
+      case 'gzip':
+        return gunzipSync(body, options);
+      case 'deflate':
+        return inflateSync(body, options);
+      case 'br':
+        return brotliDecompressSync(body, options);
+      case 'unknown':
+        return null;
+    }
+  } catch {
+    return null; // Not what it says: passed on as it is, for the caller to judge.
+  }
 }
 
 function valueOf(fields: Fields, name: string): string | null {
@@ -261,7 +309,7 @@ export async function operationOf(
   const found = await identify({ method: 'POST', rawHeaders: headers, body }, service.known, {
     check,
     actionMismatch,
-    timeoutMs: BODY_IDLE_MS,
+    timeoutMs: CALLER_IDLE_MS,
   });
   body.destroy();
   if (found.kind === 'departed') throw new GatewayError('GW_BAD_REQUEST', 'the message could not be read to its end');

@@ -6,6 +6,7 @@ import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { pino, type Logger } from 'pino';
 import { buildAdmin } from './admin.ts';
+import { CALLER_IDLE_MS } from './body.ts';
 import { GatewayError } from './error.ts';
 import type { Observer } from './exchange.ts';
 import { buildFacade } from './facade.ts';
@@ -28,6 +29,8 @@ export interface StartOptions {
   readonly token: string | null;
   /** Share of requests in the access log, 0 to 1. */
   readonly sample: number;
+  /** How long a caller may neither send nor read where it has to, in milliseconds; default CALLER_IDLE_MS. */
+  readonly idleMs?: number;
 }
 
 export interface Running {
@@ -36,7 +39,7 @@ export interface Running {
   readonly adminUrl: string;
   /** Reads the routing file again, changed or not. */
   reload(): void;
-  /** Stops taking requests, lets those in hand end, closes. Resolves within DRAIN_MS and a little. */
+  /** Stops taking requests, lets those in hand end, closes. Resolves within DRAIN_MS and a little, each time it is called. */
   close(): Promise<void>;
 }
 
@@ -47,6 +50,8 @@ export type Started =
 
 // The contract gives the whole stack ten seconds to stop; the facade is the last to let go of callers.
 const DRAIN_MS = 8_000;
+// Connections that were busy at the beginning of the drain are closed when they fall idle.
+const REAP_MS = 50;
 
 /**
  * @throws GatewayError GW_BAD_CONFIG (no such file; a public admin port without a token), GW_BAD_WSDL, GW_CANNOT_LISTEN
@@ -63,9 +68,15 @@ export async function start(options: StartOptions): Promise<Started> {
   const generations = await Generations.open(loaded, Date.now());
   const log = pino({ name: 'gateway' }, pino.destination({ dest: 2, sync: false }));
   const metrics = new Metrics();
-  const observer: Observer = { metrics, log, sample: options.sample };
-  let draining = false;
-  const facade: FastifyInstance = buildFacade({ generations, observer, publicUrl: () => urlOf(facade) });
+  let draining: Promise<void> | null = null;
+  const closing = (): boolean => draining !== null;
+  const observer: Observer = { metrics, log, sample: options.sample, closing };
+  const facade: FastifyInstance = buildFacade({
+    generations,
+    observer,
+    publicUrl: () => urlOf(facade),
+    idleMs: options.idleMs ?? CALLER_IDLE_MS,
+  });
   const admin = buildAdmin({
     generations,
     metrics,
@@ -73,7 +84,7 @@ export async function start(options: StartOptions): Promise<Started> {
     env: options.env,
     token: options.token,
     hosts: [options.admin.host],
-    draining: () => draining,
+    draining: closing,
   });
   const sockets = socketsOf(facade);
   try {
@@ -84,11 +95,7 @@ export async function start(options: StartOptions): Promise<Started> {
     throw error;
   }
   const watch = watchFile(options.file, loaded.text, () => reread(options, generations, log));
-  const close = async (): Promise<void> => {
-    if (draining) return;
-    draining = true;
-    await drain({ facade, admin, generations, watch, sockets });
-  };
+  const close = (): Promise<void> => (draining ??= drain({ facade, admin, generations, watch, sockets }));
   const running = { url: urlOf(facade), adminUrl: urlOf(admin), reload: () => watch.poke(), close };
   return { kind: 'running', running, warnings: loaded.warnings };
 }
@@ -135,7 +142,9 @@ async function drain({ facade, admin, generations, watch, sockets }: Parts): Pro
     timer = setTimeout(done, DRAIN_MS);
   });
   const quiet = facade.close();
+  const reaper = setInterval(() => facade.server.closeIdleConnections(), REAP_MS);
   await Promise.race([quiet, deadline]);
+  clearInterval(reaper);
   for (const socket of sockets) socket.destroy();
   clearTimeout(timer);
   await Promise.allSettled([quiet, admin.close(), generations.fleet.destroy()]);

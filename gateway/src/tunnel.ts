@@ -1,30 +1,40 @@
 /**
  * Upgrades (WebSocket and any other protocol): the facade passes the request on, and once the upstream has agreed it joins the
  * two sockets and reads nothing of what goes through (docs/adr/0006). Decided like every other request.
+ *
+ * Promises: one answer on every path; a caller who leaves frees the upstream; what one side has sent before it closed arrives at
+ * the other; when one side has gone the other does not stay for long.
  */
-import { request as httpRequest, type IncomingMessage } from 'node:http';
+import { request as httpRequest, ServerResponse, type ClientRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { ServerResponse } from 'node:http';
-import { decide } from './core/decide.ts';
+import { decide, type Decision } from './core/decide.ts';
 import { homeward } from './core/field.ts';
-import { match } from './core/match.ts';
-import { codes, type Code } from './error.ts';
+import { match, type Matched } from './core/match.ts';
+import { codes } from './error.ts';
 import { Exchange } from './exchange.ts';
 import { factsOf, headersOf, targetOf, type Context } from './obey.ts';
+import { headText, sendRawProblem, type Refusal } from './problem.ts';
 import type { Server } from './upstream.ts';
 
 export interface Upgrade {
   readonly req: IncomingMessage;
-  readonly socket: Duplex;
+  readonly socket: Socket;
   /** The first bytes that the caller sent behind its request. */
   readonly head: Buffer;
 }
 
-/** Passes one upgrade on. Errors of either socket end both. */
+// A peer that vanished without a word is found out by the kernel, after this and its probes.
+const PROBE_AFTER_MS = 60_000;
+// Time for the rest of one direction once the other has ended: longer than any close handshake.
+const HALF_CLOSED_MS = 30_000;
+
+/** Passes one upgrade on, or gives the request back to the server where it is none that can be. */
 export function tunnel(upgrade: Upgrade, context: Context): void {
   const { req, socket } = upgrade;
   socket.on('error', () => socket.destroy());
+  if (!isUpgrade(req)) return asRequest(upgrade);
   const generation = context.generations.current;
   // There is no response object for an upgrade; this one only gives the exchange something to hold.
   const exchange = new Exchange(req, new ServerResponse(req), req.url ?? '/', {
@@ -34,119 +44,207 @@ export function tunnel(upgrade: Upgrade, context: Context): void {
   const matched = match(generation.matcher, exchange.method, exchange.path);
   exchange.route = matched?.route.id ?? 'default';
   const decision = decide(generation.table, matched?.route ?? null, factsOf(context.generations.fleet));
-  if (decision.kind === 'refuse') return turnAway(exchange, socket, decision.code, decision.because);
-  const server = context.generations.fleet.get(decision.upstream);
-  if (server === undefined) return turnAway(exchange, socket, 'GW_NO_UPSTREAM', decision.because);
-  if (server.full) return turnAway(exchange, socket, 'GW_OVERLOADED', 'overloaded');
-  const headers = [
-    ...headersOf(exchange, matched?.route ?? null, decision.side),
-    'connection',
-    'upgrade',
-    'upgrade',
-    req.headers.upgrade ?? '',
-  ];
-  const { side, because } = decision;
-  join(upgrade, { exchange, server, path: targetOf(exchange, matched, side), headers, side, because });
+  if (decision.kind === 'refuse') {
+    const { code, reason: detail, retryAfterSeconds, because } = decision;
+    return turnAway(exchange, socket, { code, detail, retryAfterSeconds }, because);
+  }
+  pass({ upgrade, exchange, context, matched }, decision);
 }
 
-interface Joint {
+/**
+ * What is passed on as an upgrade: a GET without a body. A server may ignore the wish (RFC 9110, section 7.8), and does with h2c,
+ * which clients send with any request, and which means a protocol between two neighbours (RFC 9113, section 3.1).
+ */
+function isUpgrade({ method, headers }: IncomingMessage): boolean {
+  const bodiless = headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) === 0;
+  return method === 'GET' && bodiless && !/\bh2c\b/i.test(headers.upgrade ?? '');
+}
+
+/** Has the server read the same request again, without its `Upgrade`: node treats every request that has one as an upgrade. */
+function asRequest({ req, socket, head }: Upgrade): void {
+  const fields: string[] = [];
+  for (let index = 0; index < req.rawHeaders.length; index += 2) {
+    const name = req.rawHeaders[index] ?? '';
+    if (!['upgrade', 'http2-settings'].includes(name.toLowerCase())) fields.push(name, req.rawHeaders[index + 1] ?? '');
+  }
+  const line = `${req.method} ${req.url} HTTP/${req.httpVersion}\r\n`;
+  const text = headText(0, '', fields);
+  socket.unshift(Buffer.concat([Buffer.from(line + text.slice(text.indexOf('\r\n') + 2), 'latin1'), head]));
+  const { server } = socket as Socket & { server?: NodeJS.EventEmitter };
+  if (server === undefined) socket.destroy();
+  else server.emit('connection', socket);
+}
+
+interface Job {
+  readonly upgrade: Upgrade;
   readonly exchange: Exchange;
-  readonly server: Server;
-  readonly path: string;
-  readonly headers: readonly string[];
-  readonly side: 'legacy' | 'new';
-  readonly because: string;
+  readonly context: Context;
+  readonly matched: Matched | null;
 }
 
-function join({ req, socket, head }: Upgrade, joint: Joint): void {
-  const { exchange, server, side, because } = joint;
-  const origin = new URL(server.upstream.urls[0] ?? '');
+type Forward = Extract<Decision, { kind: 'forward' }>;
+
+function pass(job: Job, decision: Forward): void {
+  const { exchange, context, upgrade } = job;
+  const server = context.generations.fleet.get(decision.upstream);
+  const say = (code: 'GW_NO_UPSTREAM' | 'GW_OVERLOADED', detail: string, because: string): void =>
+    turnAway(
+      exchange,
+      upgrade.socket,
+      { code, detail, retryAfterSeconds: code === 'GW_OVERLOADED' ? 1 : null },
+      because,
+    );
+  if (server === undefined)
+    return say('GW_NO_UPSTREAM', `Upstream ${decision.upstream} is not in the routing table.`, decision.because);
+  if (server.full)
+    return say('GW_OVERLOADED', `Upstream ${decision.upstream} has as many requests as it may have.`, 'overloaded');
+  join(job, decision, server);
+}
+
+function join(job: Job, decision: Forward, server: Server): void {
+  const { exchange } = job;
+  const { socket, head } = job.upgrade;
+  const { side, because } = decision;
   const settle = server.breaker.begin();
   server.hold();
   let over = false;
-  const finish = (outcome: 'success' | 'failure' | 'abandoned', status: number): void => {
-    if (over) return;
+  /** @returns whether this was the first end of it */
+  const finish = (outcome: 'success' | 'failure' | 'abandoned'): boolean => {
+    if (over) return false;
     over = true;
+    socket.off('close', onGone);
     settle(outcome);
     server.release();
-    exchange.end({ side, because, status, code: null });
+    return true;
   };
-  const ask = origin.protocol === 'https:' ? httpsRequest : httpRequest;
-  const onward = ask({
-    hostname: origin.hostname,
-    port: origin.port,
-    method: req.method,
-    path: joint.path,
-    headers: joint.headers,
-    setHost: false,
-    agent: false,
-    timeout: server.upstream.timeout.headersMs,
+  const asking = ask(job, decision, server);
+  const onGone = (): void => {
+    if (finish('abandoned')) exchange.end({ side, because: 'abandoned', status: 499, code: null });
+    asking.destroy();
+  };
+  socket.once('close', onGone);
+  if (socket.destroyed) onGone();
+  asking.on('error', (error) => {
+    if (finish('failure')) fail(job, decision, error);
   });
-  onward.on('timeout', () => onward.destroy(new Error('no answer in time')));
-  onward.on('error', () => {
-    finish('failure', 502);
-    turnAway(exchange, socket, 'GW_UPSTREAM_UNREACHABLE', because);
-  });
-  socket.once('close', () => onward.destroy());
-  onward.on('upgrade', (answer, upstream: Duplex, first: Buffer) => {
-    onward.setTimeout(0);
-    finish('success', answer.statusCode ?? 101);
+  asking.once('upgrade', (answer, upstream, first) => {
+    if (!finish('success')) return upstream.destroy();
     socket.write(
-      headOf(answer, [
-        ...exchange.own(side, because),
-        'connection',
-        'Upgrade',
-        'upgrade',
-        answer.headers.upgrade ?? '',
-      ]),
+      headOf(answer, exchange.own(side, because), ['connection', 'Upgrade', 'upgrade', answer.headers.upgrade ?? '']),
+      'latin1',
     );
     if (first.length > 0) socket.write(first);
     if (head.length > 0) upstream.write(head);
-    splice(socket, upstream);
+    splice(socket, upstream as Socket);
+    exchange.end({ side, because, status: answer.statusCode ?? 101, code: null });
   });
-  onward.on('response', (answer) => {
-    // The upstream declined: its answer is the caller's, and the connection ends with it.
-    finish('success', answer.statusCode ?? 502);
-    socket.write(headOf(answer, [...exchange.own(side, because), 'connection', 'close']));
-    answer.pipe(socket);
+  asking.once('response', (answer) => {
+    const status = answer.statusCode ?? 502;
+    if (!finish(status >= 500 ? 'failure' : 'success')) return void answer.destroy();
+    socket.setTimeout(job.context.idleMs, () => socket.destroy());
+    decline(answer, socket, headOf(answer, exchange.own(side, because), ['connection', 'close']));
+    exchange.end({ side, because, status, code: null });
   });
-  onward.end();
+  asking.end();
 }
 
-function splice(a: Duplex, b: Duplex): void {
+class Late extends Error {}
+
+function ask({ upgrade: { req }, exchange, matched }: Job, { side }: Forward, server: Server): ClientRequest {
+  const { urls, timeout } = server.upstream;
+  const origin = new URL(urls[0] ?? '');
+  const send = origin.protocol === 'https:' ? httpsRequest : httpRequest;
+  const asking = send({
+    hostname: origin.hostname.replace(/^\[|\]$/g, ''),
+    port: origin.port,
+    method: req.method,
+    path: targetOf(exchange, matched, side),
+    headers: [
+      ...headersOf(exchange, matched?.route ?? null, side),
+      'connection',
+      'upgrade',
+      'upgrade',
+      req.headers.upgrade ?? '',
+    ],
+    setHost: false,
+    agent: false,
+  });
+  let timer = setTimeout(() => asking.destroy(new Late('no connection in time')), timeout.connectMs);
+  asking.once('socket', (socket: Socket) => {
+    socket.once('connect', () => {
+      clearTimeout(timer);
+      timer = setTimeout(() => asking.destroy(new Late('no answer in time')), timeout.headersMs);
+    });
+  });
+  for (const event of ['upgrade', 'response', 'close']) asking.once(event, () => clearTimeout(timer));
+  return asking;
+}
+
+function fail(job: Job, decision: Forward, error: Error): void {
+  const { exchange, context, upgrade } = job;
+  const { fallback, upstream } = decision;
+  if (fallback !== null) {
+    context.observer.metrics.fallback(exchange.route, fallback.because);
+    return pass(job, { kind: 'forward', ...fallback, fallback: null });
+  }
+  const late = error instanceof Late;
+  turnAway(
+    exchange,
+    upgrade.socket,
+    {
+      code: late ? 'GW_UPSTREAM_TIMEOUT' : 'GW_UPSTREAM_UNREACHABLE',
+      detail: late ? `Upstream ${upstream} did not answer in time.` : `Upstream ${upstream} cannot be reached.`,
+      retryAfterSeconds: null,
+    },
+    decision.because,
+  );
+}
+
+/** The upstream declined: its answer is the caller's, and the connection ends with it. */
+function decline(answer: IncomingMessage, socket: Socket, head: string): void {
+  socket.write(head, 'latin1');
+  answer.pipe(socket);
+  answer.on('error', () => socket.destroy());
+  answer.once('close', () => {
+    // Cut short it must not look whole.
+    if (answer.complete) limitRest(socket);
+    else socket.destroy();
+  });
+  socket.once('close', () => answer.destroy());
+  // Whatever the caller sends on is not for anybody.
+  socket.resume();
+}
+
+/** Joins two connections until both have ended. */
+function splice(a: Socket, b: Socket): void {
   for (const [from, to] of [
     [a, b],
     [b, a],
   ] as const) {
+    from.setTimeout(0);
+    from.setNoDelay(true);
+    from.setKeepAlive(true, PROBE_AFTER_MS);
     from.on('error', () => to.destroy());
-    from.once('close', () => to.destroy());
+    from.once('end', () => limitRest(to));
+    from.once('close', () => {
+      // Ended in order: `pipe` has ended the other, which may still have bytes to deliver.
+      if (!from.readableEnded) to.destroy();
+    });
     from.pipe(to);
   }
 }
 
-function headOf(answer: IncomingMessage, own: readonly string[]): string {
-  const fields = homeward(answer.rawHeaders, own);
-  const lines = [`HTTP/1.1 ${answer.statusCode} ${answer.statusMessage ?? ''}`];
-  for (let index = 0; index < fields.length; index += 2) lines.push(`${fields[index]}: ${fields[index + 1]}`);
-  return `${lines.join('\r\n')}\r\n\r\n`;
+function limitRest(socket: Duplex): void {
+  const timer = setTimeout(() => socket.destroy(), HALF_CLOSED_MS).unref();
+  socket.once('close', () => clearTimeout(timer));
 }
 
-function turnAway(exchange: Exchange, socket: Duplex, code: Code, because: string): void {
-  if (socket.destroyed) return;
-  const { status } = codes[code];
-  const body = JSON.stringify({ type: 'about:blank', status, code });
-  const own = exchange.own('none', because);
-  const fields = [
-    'content-type',
-    'application/problem+json',
-    'content-length',
-    String(body.length),
-    'connection',
-    'close',
-    ...own,
-  ];
-  const lines = [`HTTP/1.1 ${status} ${code}`];
-  for (let index = 0; index < fields.length; index += 2) lines.push(`${fields[index]}: ${fields[index + 1]}`);
-  socket.end(`${lines.join('\r\n')}\r\n\r\n${body}`);
-  exchange.end({ side: 'none', because, status, code });
+function headOf(answer: IncomingMessage, own: readonly string[], last: readonly string[]): string {
+  const ours = [...own.filter((part, at) => part !== 'connection' && own[at - 1] !== 'connection'), ...last];
+  return headText(answer.statusCode ?? 502, answer.statusMessage ?? '', homeward(answer.rawHeaders, ours));
+}
+
+function turnAway(exchange: Exchange, socket: Socket, refusal: Refusal, because: string): void {
+  sendRawProblem(socket, refusal, exchange.own('none', because));
+  exchange.end({ side: 'none', because, status: codes[refusal.code].status, code: refusal.code });
 }

@@ -42,6 +42,11 @@ export class Server {
     return this.#outstanding >= this.upstream.connections + MAX_WAITING;
   }
 
+  /** Whether the last request that was handed over has to wait for a connection. */
+  get queueing(): boolean {
+    return this.#outstanding > this.upstream.connections;
+  }
+
   /** A request will be sent here, now or once its body has been read: the pool stays until `release`. */
   hold(): void {
     this.#outstanding += 1;

@@ -348,7 +348,7 @@ export class SoapRefused extends Error {
  * `rest` as it is, so that its sender can still be answered.
  *
  * @throws SoapRefused when the rest turns out to be refused: whoever sends it destroys the request
- * @throws Error when the sender leaves before the end
+ * @throws Error when the sender leaves before the end; its cause is what `rest` was destroyed with, if anything
  */
 export async function* bodyOf(found: Passage, rest: Readable): AsyncGenerator<Buffer, void, undefined> {
   const waiting = [...found.held];
@@ -358,7 +358,8 @@ export async function* bodyOf(found: Passage, rest: Readable): AsyncGenerator<Bu
   const reader = new Reader(rest, null);
   try {
     for (let next = await reader.next(); next.kind !== 'end'; next = await reader.next()) {
-      if (next.kind !== 'chunk') throw new Error('the sender left before its message was whole');
+      if (next.kind !== 'chunk')
+        throw new Error('the sender left before its message was whole', { cause: rest.errored });
       insist(await found.watch(next.chunk));
       if (kept !== undefined) yield kept;
       kept = next.chunk;
