@@ -100,8 +100,7 @@ class Log implements Backbone {
     try {
       const onClosed = (): boolean => this.#open.delete(producer);
       const producer = await openProducer({ session, layout: this.#layout, id, topics, extend, onClosed });
-      this.#open.add(producer);
-      return producer;
+      return await this.#hold(producer);
     } catch (error) {
       await session.close();
       throw error;
@@ -115,8 +114,7 @@ class Log implements Backbone {
     const onEnded = (): boolean => this.#open.delete(consumer);
     const shell = { layout: this.#layout, listener, connect: open, onEnded };
     const consumer: Consumer = await startConsumer({ ...options, ...shell });
-    this.#open.add(consumer);
-    return consumer;
+    return this.#hold(consumer);
   }
 
   async ends(topics: readonly string[]): Promise<Offsets> {
@@ -128,8 +126,7 @@ class Log implements Backbone {
   }
 
   async *replay(options: ReplayOptions): AsyncGenerator<Entry, void> {
-    const session = await this.#connect('replay', false);
-    this.#open.add(session);
+    const session = await this.#hold(await this.#connect('replay', false));
     try {
       yield* replay(session, this.#layout, options);
     } finally {
@@ -220,7 +217,7 @@ class Log implements Backbone {
   }
 
   async #connect(kind: string, durable: boolean, onLost?: () => void, statementTimeoutMs?: number): Promise<Session> {
-    if (this.#closed) throw new BackboneError('BACKBONE_CLOSED', 'the backbone was closed');
+    if (this.#closed) throw closed();
     return connect({
       url: this.#options.url,
       applicationName: this.#name(kind),
@@ -230,7 +227,21 @@ class Log implements Backbone {
     });
   }
 
+  /** So that `close` closes it; also when that came while it was being opened. */
+  async #hold<T extends { close(): Promise<void> }>(held: T): Promise<T> {
+    if (this.#closed) {
+      await held.close();
+      throw closed();
+    }
+    this.#open.add(held);
+    return held;
+  }
+
   #name(kind: string): string {
     return `${this.#options.applicationName ?? 'banyan'} log ${kind}`;
   }
+}
+
+function closed(): BackboneError {
+  return new BackboneError('BACKBONE_CLOSED', 'the backbone was closed');
 }

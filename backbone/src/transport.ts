@@ -111,7 +111,7 @@ export interface ConsumerOptions {
   readonly onError?: (error: unknown, failures: number) => 'retry' | 'stop';
   /** Default 2,000 records: more only costs memory (measured, docs/adr/0003). */
   readonly maxRecords?: number;
-  /** Default 16 MiB of keys and values; one larger record still comes, alone. */
+  /** Default 16 MiB of keys, values and headers; one larger record still comes, alone. */
   readonly maxBytes?: number;
 }
 
@@ -146,5 +146,6 @@ export interface Backbone {
   starts(topics: readonly string[]): Promise<Offsets>;
   /** A bounded read outside any group, in order within each partition. */
   replay(options: ReplayOptions): AsyncIterable<Entry>;
+  /** Closes every producer and consumer that is still open, each with the batch in hand finished. */
   close(): Promise<void>;
 }
