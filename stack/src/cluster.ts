@@ -31,6 +31,8 @@ export interface Preparation {
   readonly password: string;
   readonly binaries: Binaries;
   readonly account: Account | null;
+  /** Whether the files are forced to disk before they are used; without it a power cut may leave an empty directory. */
+  readonly sync: boolean;
   /** Aborted: initdb is stopped, and what it had made is removed. */
   readonly cancel?: AbortSignal | undefined;
 }
@@ -97,7 +99,7 @@ export async function prepare(preparation: Preparation): Promise<void> {
     );
 }
 
-async function initialise({ dataDir, password, binaries, account, cancel }: Preparation): Promise<void> {
+async function initialise({ dataDir, password, binaries, account, sync, cancel }: Preparation): Promise<void> {
   await assertEmpty(dataDir);
   const place = resolve(dataDir);
   const draft = `${place}.unfinished`;
@@ -119,7 +121,7 @@ async function initialise({ dataDir, password, binaries, account, cancel }: Prep
     // The builtin C.UTF-8 sorts by code point on every machine, whatever locales it has.
     const locale = ['--encoding=UTF8', '--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8'];
     const access = ['--username=postgres', '--auth=scram-sha-256', `--pwfile=${passwordFile}`];
-    await run(binaries.initdb, [`--pgdata=${draft}`, ...access, ...locale], {
+    await run(binaries.initdb, [`--pgdata=${draft}`, ...access, ...locale, ...(sync ? [] : ['--no-sync'])], {
       ...account,
       timeout: INITDB_LIMIT_MS,
       ...(cancel === undefined ? {} : { signal: cancel }),

@@ -76,7 +76,8 @@ export async function startPostgres(options: PostgresOptions): Promise<EmbeddedP
   await clearAway(options.dataDir);
   if (options.port !== 0) await assertFree(options.port, 'the embedded Postgres');
   cancel?.throwIfAborted();
-  await prepare({ dataDir: options.dataDir, password: options.password, binaries, account, cancel });
+  const sync = options.flags?.includes('fsync=off') !== true; // A server that does not sync needs no files that are.
+  await prepare({ dataDir: options.dataDir, password: options.password, binaries, account, sync, cancel });
   for (let attempt = 1; ; attempt += 1) {
     const port = options.port === 0 ? await freePort() : options.port;
     cancel?.throwIfAborted();
