@@ -1,14 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
 // A test's suffix is its cost (CONTRIBUTING.md): `.test.ts` in process, `.pg.test.ts` on the shared embedded Postgres,
-// `.e2e.test.ts` on real processes, `.kafka.test.ts`, `.python.test.ts` and `.chromium.test.ts` where those are installed, `.prove.test.ts` long runs.
-const slow = [
-  '**/*.e2e.test.ts',
-  '**/*.python.test.ts',
-  '**/*.kafka.test.ts',
-  '**/*.parity.test.ts',
-  '**/*.prove.test.ts',
-];
+// `.e2e.test.ts` on real processes, `.kafka.test.ts`, `.python.test.ts` and `.chromium.test.ts` where those are installed.
+const slow = ['**/*.e2e.test.ts', '**/*.python.test.ts', '**/*.kafka.test.ts', '**/*.parity.test.ts'];
 const never = ['**/node_modules/**', '**/dist/**', '**/.types/**'];
 
 export default defineConfig({
@@ -52,17 +46,6 @@ export default defineConfig({
           testTimeout: 60_000,
           hookTimeout: 180_000,
           sequence: { groupOrder: 2 },
-        },
-      },
-      {
-        test: {
-          name: 'prove',
-          include: ['*/test/**/*.prove.test.ts', 'test/**/*.prove.test.ts'],
-          exclude: never,
-          fileParallelism: false,
-          testTimeout: 3_600_000,
-          hookTimeout: 180_000,
-          sequence: { groupOrder: 3 },
         },
       },
     ],

@@ -14,7 +14,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { run, type Running } from './support/processes.ts';
 
-const SECONDS = process.env['CI'] === 'true' ? 30 : 8;
+const SECONDS = process.env['BANYAN_PROVE'] === 'true' ? 300 : process.env['CI'] === 'true' ? 30 : 8;
 const REQUESTS_PER_SECOND = 300;
 /** What `routing.yaml` promises. */
 const EFFECT_LIMIT_MS = 1_000;
