@@ -55,6 +55,7 @@ export class Supply {
   /** Forgets everything: the session on which it was held is gone. @param session the one to read on from now */
   restart(session: Session): void {
     this.#session = session;
+    this.#reading = false;
     this.#lanes.clear();
     this.#late = [];
     this.#fault = null;
@@ -64,7 +65,8 @@ export class Supply {
   /** @throws BackboneError BACKBONE_OFFSET_GONE, BACKBONE_OFFSET_AHEAD */
   begin(claims: readonly Claim[]): void {
     for (const { place, from, start, next } of claims) {
-      checkExtent(place.name, from, { start, next });
+      if (from < start) throw gone(place.name, from, start);
+      if (from > next) throw ahead(place.name, from, next);
       this.#lanes.set(place.tp, { place, position: from, end: next });
     }
     this.#fetch();
@@ -158,17 +160,18 @@ export class Supply {
     read(session, this.#layout, windows)
       .then((reading) => this.#receive(behind, reading))
       .catch((error: unknown) => {
-        // A read of a session that was given up in the meantime is nobody's business any more.
         if (this.#session === session) this.fail(error);
       })
       .finally(() => {
+        // A read of a session that was given up in the meantime is nobody's business any more.
+        if (this.#session !== session) return;
         this.#reading = false;
         this.#catchUp();
         this.#ready();
       });
   }
 
-  /** @throws BackboneError BACKBONE_OFFSET_GONE, BACKBONE_OFFSET_AHEAD */
+  /** @throws BackboneError BACKBONE_OFFSET_GONE */
   #receive(asked: readonly Lane[], { extents: found, records }: Reading): void {
     // A partition that was let go, or claimed anew, while the read was under way is not this one any more.
     const valid = asked.filter((lane) => this.#lanes.get(lane.place.tp) === lane);
@@ -186,7 +189,8 @@ export class Supply {
     for (const { tp, start, next } of found) {
       const lane = this.#lanes.get(tp);
       if (lane === undefined) continue;
-      checkExtent(lane.place.name, lane.position, { start, next });
+      if (lane.position < start) throw gone(lane.place.name, lane.position, start);
+      // It can be below the position: a notification was faster than this answer.
       if (next > lane.end) lane.end = next;
     }
   }
@@ -203,10 +207,8 @@ export class Supply {
   }
 }
 
-function checkExtent(name: PartitionName, position: bigint, { start, next }: Pick<Extent, 'start' | 'next'>): void {
-  if (position < start) throw gone(name, position, start);
-  if (position <= next) return;
-  throw new BackboneError(
+function ahead(name: PartitionName, position: bigint, next: bigint): BackboneError {
+  return new BackboneError(
     'BACKBONE_OFFSET_AHEAD',
     `the next offset to read of ${name} is ${position}, but the log ends at ${next}: it is not the log that was read before. ` +
       'Rebuild what was made from it, with offsets from the start',

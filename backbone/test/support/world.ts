@@ -110,7 +110,7 @@ export interface Gathering {
   readonly entries: Entry[];
   readonly batches: (readonly Entry[])[];
   values(): readonly (string | null)[];
-  /** Resolves when as many have come. */
+  /** Resolves when as many have come. @throws what ended the consumer, if it ends before */
   count(expected: number): Promise<void>;
 }
 
@@ -137,7 +137,9 @@ export async function gather(
     batches,
     values: () => entries.map(({ value }) => value),
     count: async (expected) => {
-      await expect.poll(() => entries.length, { timeout: LIMIT_MS, interval: 5 }).toBeGreaterThanOrEqual(expected);
+      const enough = expect.poll(() => entries.length, { timeout: LIMIT_MS, interval: 5 });
+      const ended = consumer.done.then(() => Promise.reject(new Error('the consumer ended before')));
+      await Promise.race([enough.toBeGreaterThanOrEqual(expected), ended]);
     },
   };
 }
