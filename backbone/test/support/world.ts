@@ -131,15 +131,20 @@ export async function gather(
       entries.push(...batch.entries);
     },
   });
+  let ended: unknown = null;
+  consumer.done.then(
+    () => (ended = new Error('the consumer was closed')),
+    (error: unknown) => (ended = error),
+  );
   return {
     consumer,
     entries,
     batches,
     values: () => entries.map(({ value }) => value),
     count: async (expected) => {
-      const enough = expect.poll(() => entries.length, { timeout: LIMIT_MS, interval: 5 });
-      const ended = consumer.done.then(() => Promise.reject(new Error('the consumer ended before')));
-      await Promise.race([enough.toBeGreaterThanOrEqual(expected), ended]);
+      const come = (): number => (ended === null ? entries.length : Infinity);
+      await expect.poll(come, { timeout: LIMIT_MS, interval: 5 }).toBeGreaterThanOrEqual(expected);
+      if (entries.length < expected) throw ended;
     },
   };
 }
