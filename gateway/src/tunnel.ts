@@ -27,6 +27,8 @@ export interface Upgrade {
 
 // A peer that vanished without a word is found out by the kernel, after this and its probes.
 const PROBE_AFTER_MS = 60_000;
+// A client that does not wait for the answer sends its first messages; one that sends more may wait.
+const MAX_EARLY_BYTES = 64 * 1024;
 // Time for the rest of one direction once the other has ended: longer than any close handshake.
 const HALF_CLOSED_MS = 30_000;
 
@@ -48,7 +50,39 @@ export function tunnel(upgrade: Upgrade, context: Context): void {
     const { code, reason: detail, retryAfterSeconds, because } = decision;
     return turnAway(exchange, socket, { code, detail, retryAfterSeconds }, because);
   }
-  pass({ upgrade, exchange, context, matched }, decision);
+  pass({ upgrade, exchange, context, matched, early: new Early(upgrade) }, decision);
+}
+
+/**
+ * What the caller sends before the upstream has agreed. It is read, because a connection that nobody reads does not tell that
+ * its other end has closed.
+ */
+class Early {
+  readonly #socket: Socket;
+  readonly #chunks: Buffer[];
+  #bytes = 0;
+
+  constructor({ socket, head }: Upgrade) {
+    this.#socket = socket;
+    this.#chunks = [head];
+    socket.on('data', this.#onData);
+    // Who has no more to say to a protocol that has not begun has left.
+    socket.once('end', this.#onEnd);
+  }
+
+  readonly #onData = (chunk: Buffer): void => {
+    this.#chunks.push(chunk);
+    this.#bytes += chunk.length;
+    if (this.#bytes > MAX_EARLY_BYTES) this.#socket.pause();
+  };
+
+  readonly #onEnd = (): void => void this.#socket.destroy();
+
+  /** Stops reading; what has come so far. */
+  take(): Buffer {
+    this.#socket.off('data', this.#onData).off('end', this.#onEnd).pause();
+    return Buffer.concat(this.#chunks);
+  }
 }
 
 /**
@@ -80,6 +114,7 @@ interface Job {
   readonly exchange: Exchange;
   readonly context: Context;
   readonly matched: Matched | null;
+  readonly early: Early;
 }
 
 type Forward = Extract<Decision, { kind: 'forward' }>;
@@ -102,8 +137,8 @@ function pass(job: Job, decision: Forward): void {
 }
 
 function join(job: Job, decision: Forward, server: Server): void {
-  const { exchange } = job;
-  const { socket, head } = job.upgrade;
+  const { exchange, early } = job;
+  const { socket } = job.upgrade;
   const { side, because } = decision;
   const settle = server.breaker.begin();
   server.hold();
@@ -134,7 +169,8 @@ function join(job: Job, decision: Forward, server: Server): void {
       'latin1',
     );
     if (first.length > 0) socket.write(first);
-    if (head.length > 0) upstream.write(head);
+    const bytes = early.take();
+    if (bytes.length > 0) upstream.write(bytes);
     splice(socket, upstream as Socket);
     exchange.end({ side, because, status: answer.statusCode ?? 101, code: null });
   });
@@ -142,6 +178,7 @@ function join(job: Job, decision: Forward, server: Server): void {
     const status = answer.statusCode ?? 502;
     if (!finish(status >= 500 ? 'failure' : 'success')) return void answer.destroy();
     socket.setTimeout(job.context.idleMs, () => socket.destroy());
+    early.take();
     decline(answer, socket, headOf(answer, exchange.own(side, because), ['connection', 'close']));
     exchange.end({ side, because, status, code: null });
   });
@@ -187,17 +224,26 @@ function fail(job: Job, decision: Forward, error: Error): void {
     context.observer.metrics.fallback(exchange.route, fallback.because);
     return pass(job, { kind: 'forward', ...fallback, fallback: null });
   }
-  const late = error instanceof Late;
-  turnAway(
-    exchange,
-    upgrade.socket,
-    {
-      code: late ? 'GW_UPSTREAM_TIMEOUT' : 'GW_UPSTREAM_UNREACHABLE',
-      detail: late ? `Upstream ${upstream} did not answer in time.` : `Upstream ${upstream} cannot be reached.`,
-      retryAfterSeconds: null,
-    },
-    decision.because,
-  );
+  job.early.take();
+  turnAway(exchange, upgrade.socket, refusalFor(error, upstream), decision.because);
+}
+
+function refusalFor(error: Error, upstream: string): Refusal {
+  if (error instanceof Late) {
+    const detail = `Upstream ${upstream} did not answer in time.`;
+    return { code: 'GW_UPSTREAM_TIMEOUT', detail, retryAfterSeconds: null };
+  }
+  const reason = 'code' in error ? String(error.code) : '';
+  // Node's parser, and a connection that ended before an answer.
+  if (reason.startsWith('HPE_') || reason === 'ECONNRESET' || reason === 'EPIPE') {
+    const detail = `Upstream ${upstream} broke off its answer.`;
+    return { code: 'GW_UPSTREAM_BROKEN', detail, retryAfterSeconds: null };
+  }
+  return {
+    code: 'GW_UPSTREAM_UNREACHABLE',
+    detail: `Upstream ${upstream} cannot be reached.`,
+    retryAfterSeconds: null,
+  };
 }
 
 /** The upstream declined: its answer is the caller's, and the connection ends with it. */
