@@ -50,7 +50,7 @@ export class Generations {
     return this.#current;
   }
 
-  /** The last file that was not accepted; null once a later one was. */
+  /** The last file that was not accepted; null once a later one was, or what is in force stands there again. */
   get rejection(): Rejection | null {
     return this.#rejection;
   }
@@ -67,6 +67,11 @@ export class Generations {
     this.#current = next;
     this.#rejection = null;
     return next;
+  }
+
+  /** The file says again what is in force: nothing is wrong with it any more. */
+  confirm(): void {
+    this.#rejection = null;
   }
 
   reject(rejection: Rejection): void {

@@ -104,7 +104,7 @@ async function reread(options: StartOptions, generations: Generations, log: Logg
   try {
     const loaded = await loadRouting(options.file, options.env);
     if (loaded.kind === 'accepted') {
-      if (loaded.hash === generations.current.hash) return;
+      if (loaded.hash === generations.current.hash) return generations.confirm();
       const { number, hash } = await generations.adopt(loaded, Date.now());
       return log.info({ generation: number, hash, warnings: loaded.warnings.length }, 'routing file accepted');
     }

@@ -144,6 +144,16 @@ describe('an answer that breaks off', () => {
   const cuts: readonly (readonly [string, string, (socket: Socket) => void])[] = [
     ['with a length, closed', 'Content-Length: 100\r\n\r\n0123456789', (socket) => socket.end()],
     ['with a length, reset', 'Content-Length: 100\r\n\r\n0123456789', (socket) => socket.resetAndDestroy()],
+    [
+      'in chunks on a connection that was to be closed, closed early',
+      'Connection: close\r\nTransfer-Encoding: chunked\r\n\r\na\r\n0123456789\r\n',
+      (socket) => socket.end(),
+    ],
+    [
+      'with a length on a connection that was to be closed, reset',
+      'Connection: close\r\nContent-Length: 100\r\n\r\n0123456789',
+      (socket) => socket.resetAndDestroy(),
+    ],
     ['with a length, silent', 'Content-Length: 100\r\n\r\n0123456789', () => undefined],
     [
       'in chunks, closed between two',
