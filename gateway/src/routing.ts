@@ -37,14 +37,19 @@ export function readRouting(text: string, env: Environment, today: string): Load
   const hash = createHash('sha256').update(text).digest('hex').slice(0, 16);
   const source = new Source(text, env);
   const value = source.value();
-  if (source.problems.length > 0) return { kind: 'rejected', problems: sorted(source.problems), text, hash };
+  const rejected = (problems: readonly Problem[]): Loaded => ({
+    kind: 'rejected',
+    problems: told([...source.problems, ...problems.filter((problem) => !source.spoilt(problem))]),
+    text,
+    hash,
+  });
+  if (!source.readable) return rejected([]);
   const parsed = file.safeParse(value);
-  if (!parsed.success)
-    return { kind: 'rejected', problems: sorted(everythingWrong(value, parsed.error.issues, source)), text, hash };
+  if (!parsed.success) return rejected(everythingWrong(value, parsed.error.issues, source));
   const { table, problems } = resolve(parsed.data, source);
   const all = [...problems, ...unsupported(parsed.data, source)];
-  if (all.length > 0) return { kind: 'rejected', problems: sorted(all), text, hash };
-  const warnings = sorted([...warningsOf(parsed.data, table, source, today), ...inactive(parsed.data, source)]);
+  if (all.length > 0 || source.problems.length > 0) return rejected(all);
+  const warnings = told([...warningsOf(parsed.data, table, source, today), ...inactive(parsed.data, source)]);
   return { kind: 'accepted', table, warnings, text, hash };
 }
 
@@ -54,14 +59,7 @@ function everythingWrong(value: unknown, issues: readonly z.core.$ZodIssue[], so
   const rest = salvage(value, issues);
   if (rest === null) return shape;
   const meaning = [...resolve(rest.file, source).problems, ...unsupported(rest.file, source)];
-  // What stands in for something wrong has been told already.
-  return [
-    ...shape,
-    ...meaning.filter(
-      ({ message }) =>
-        ![...rest.stoodIn].some((path) => message.startsWith(`${path}:`) || message.startsWith(`${path}.`)),
-    ),
-  ];
+  return [...shape, ...meaning.filter(({ message }) => !rest.made(message))];
 }
 
 /**
@@ -99,8 +97,17 @@ async function readText(path: string): Promise<string> {
   }
 }
 
-const sorted = (problems: readonly Problem[]): Problem[] =>
-  problems.toSorted((a, b) => a.line - b.line || a.column - b.column);
+// More than anybody reads at once; a file that is wrong in each of ten thousand routes is wrong in one way.
+const MAX_PROBLEMS = 200;
+
+/** In the order of the file, each once. */
+function told(problems: readonly Problem[]): readonly Problem[] {
+  const each = new Map(problems.map((problem) => [`${problem.line}:${problem.column} ${problem.message}`, problem]));
+  const all = [...each.values()].toSorted((a, b) => a.line - b.line || a.column - b.column);
+  const next = all[MAX_PROBLEMS];
+  if (next === undefined) return all;
+  return [...all.slice(0, MAX_PROBLEMS), { ...next, message: `and ${all.length - MAX_PROBLEMS} more, from here on` }];
+}
 
 interface JsonSchema {
   readonly properties?: Readonly<Record<string, JsonSchema>>;

@@ -116,6 +116,12 @@ function stays(name: string, dropped: ReadonlySet<string> | null): boolean {
   );
 }
 
+/** Whether a route may set a field of this name: not those that frame a message, and not the facade's own. */
+export function settable(name: string): boolean {
+  const key = keyOf(name);
+  return !HOP_BY_HOP.has(key) && key !== 'content-length' && !key.startsWith(PREFIX);
+}
+
 function claimed(name: string): boolean {
   return OURS.has(name) || name.startsWith(FORWARDED);
 }

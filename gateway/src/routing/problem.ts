@@ -60,7 +60,8 @@ function describe(issue: Issue, path: Path, source: Source, keysAt: (path: Path)
   }
   const absent = issue.code === 'invalid_type' && issue.input === undefined && source.rangeOf(path) === null;
   const message = absent ? `missing: ${messageOf(issue)}` : `${messageOf(issue)}${found(issue, path, source)}`;
-  return [{ ...source.placeOf(path), message: path.length === 0 ? message : `${nameOf(path)}: ${message}` }];
+  const empty = path.length === 0 && absent ? 'the file is empty: expected version, upstreams and default' : message;
+  return [{ ...source.placeOf(path), message: path.length === 0 ? empty : `${nameOf(path)}: ${message}` }];
 }
 
 function found(issue: Issue, path: Path, source: Source): string {

@@ -5,6 +5,7 @@
 import { collisions } from '../core/match.ts';
 import { formatMatch, readMatch, readPath, type Read } from '../core/pattern.ts';
 import { parsePercent, parseStage, type Stage } from '../core/stage.ts';
+import { settable } from '../core/field.ts';
 import type { Match, Route, Segment, Successor, Table, Upstream, Wsdl } from '../core/table.ts';
 import { parseDuration } from '../core/unit.ts';
 import type { Path, Problem, Source } from './document.ts';
@@ -29,14 +30,11 @@ const DEFAULTS = {
 
 export function resolve(file: File, source: Source): Resolved {
   const problems: Problem[] = [];
-  const report = (path: Path, message: string): void => {
+  const report: Report = (path, message) => {
     problems.push({ ...source.placeOf(path), message: `${path.map(String).join('.')}: ${message}` });
   };
   const upstreams = new Map(Object.entries(file.upstreams).map(([name, entry]) => [name, upstreamOf(name, entry)]));
-  for (const upstream of upstreams.values()) {
-    if (upstream.breaker.windowMs < 1_000)
-      report(['upstreams', upstream.name, 'breaker', 'window'], 'expected at least 1s: ten buckets share it');
-  }
+  for (const upstream of upstreams.values()) checkTimes(upstream, report);
   const legacy = typeof file.default === 'string' ? file.default : file.default.upstream;
   const known = [...upstreams.keys()];
   if (!upstreams.has(legacy))
@@ -99,8 +97,25 @@ function upstreamOf(name: string, entry: FileUpstream): Upstream {
   };
 }
 
+type Report = (path: Path, message: string) => void;
+
+// Node's timers hold 24 days and fire at once beyond; a day is more than anybody means.
+const MOST_MS = 86_400_000;
+
+function checkTimes({ name, timeout, breaker }: Upstream, report: Report): void {
+  const check = (path: Path, ms: number, least: { readonly ms: number; readonly because: string }): void => {
+    if (ms < least.ms || ms > MOST_MS) report(['upstreams', name, ...path], `expected from ${least.because} to 1d`);
+  };
+  const some = { ms: 1, because: '1ms' };
+  check(['timeout', 'connect'], timeout.connectMs, some);
+  check(['timeout', 'headers'], timeout.headersMs, some);
+  check(['timeout', 'body'], timeout.bodyMs, some);
+  check(['breaker', 'reset'], breaker.resetMs, some);
+  check(['breaker', 'window'], breaker.windowMs, { ms: 1_000, because: '1s (ten buckets share it)' });
+}
+
 interface Context {
-  readonly report: (path: Path, message: string) => void;
+  readonly report: Report;
   readonly known: readonly string[];
   readonly legacy: string;
   readonly line: number;
@@ -108,11 +123,13 @@ interface Context {
 
 function routeOf(id: string, entry: FileRoute, context: Context): Route | null {
   const { report } = context;
+  // It is what answers and metrics call the requests that no route names.
+  if (id === 'default') report(['routes', id], '"default" is not a name for a route: it is what no route names');
   const match = take(readMatch(entry.match), (because) => report(['routes', id, 'match'], because));
   const stage = parseStage(entry.stage);
   if (stage === null) {
     const needsShare = entry.stage.startsWith('canary')
-      ? 'canary needs a percentage, such as "canary 10%"'
+      ? 'canary needs a percentage from 0% to 100%, such as "canary 10%"'
       : 'only canary and shadow take a percentage, from 0% to 100%';
     report(['routes', id, 'stage'], `"${entry.stage}" is no stage: ${needsShare}`);
   }
@@ -162,7 +179,12 @@ function successorOf(
       : take(readPath(long.path), (because) => report(['routes', id, 'new', 'path'], because));
   if (path !== null && match !== null)
     checkParams(path, match, (because) => report(['routes', id, 'new', 'path'], because));
-  return { upstream: long.upstream, path, headers: Object.entries(long.headers ?? {}) };
+  const headers = Object.entries(long.headers ?? {});
+  for (const [name] of headers) {
+    if (!settable(name))
+      report(['routes', id, 'new', 'headers', name], "is not for a route to set: it is the facade's own");
+  }
+  return { upstream: long.upstream, path, headers };
 }
 
 function checkParams(path: readonly Segment[], match: Match, report: (because: string) => void): void {

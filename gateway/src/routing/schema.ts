@@ -10,7 +10,7 @@ import type { File } from './shape.ts';
 /** Names of upstreams, routes, read models and differences: they appear in headers, metrics and fences. */
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
 const DURATION = /^\d{1,9}(ms|s|m|h|d)$/;
-const PERCENT = /^\d{1,3}(\.\d{1,4})?\s?%$/;
+const PERCENT = /^(100(\.0{1,4})?|\d{1,2}(\.\d{1,4})?)\s?%$/;
 const SIZE = /^\d{1,9}(B|KiB|MiB|GiB)$/;
 const DAY = /^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$/;
 // A field name of RFC 9110 without the characters that no header in use has.
@@ -18,21 +18,31 @@ const HEADER = /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$/;
 
 const name = z.string().regex(NAME, 'expected a name of letters, digits, "-" and "_"');
 const duration = z.string().regex(DURATION, 'expected a duration with its unit, such as 50ms, 5s or 15m');
-const percent = z.string().regex(PERCENT, 'expected a percentage, such as 50%');
+const percent = z.string().regex(PERCENT, 'expected a percentage from 0% to 100%, such as 50%');
 const size = z.string().regex(SIZE, 'expected a size with its unit, such as 64KiB or 1MiB');
 const text = z.string().min(1, 'expected some text').max(1000, 'expected at most 1000 characters');
 const headerName = z.string().regex(HEADER, 'expected the name of a header');
 const headerValue = z.string().regex(/^[\t\x20-\x7e\x80-\xff]{0,4096}$/, 'expected one line of printable characters');
 // Numbers also as digits in quotes: that is what `${NAME}` leaves.
 const count = (max: number): z.ZodType<number | string> =>
-  z.union([z.int().min(1).max(max), z.string().regex(/^[1-9]\d{0,8}$/, `expected a number from 1 to ${max}`)]);
+  z.union([
+    z.int().min(1).max(max),
+    z
+      .string()
+      .regex(/^[1-9]\d{0,8}$/, { error: `expected a number from 1 to ${max}`, abort: true })
+      .refine((digits) => Number(digits) <= max, `expected a number from 1 to ${max}`),
+  ]);
 const url = z
   .string()
-  .regex(
-    /^https?:\/\/[^\s/?#@]+\/?$/,
-    'expected an origin such as http://127.0.0.1:8081, without path and credentials',
-  );
-const address = z.string().regex(/^https?:\/\/[^\s?#@]+$/, 'expected a URL such as https://api.example.com/base');
+  .regex(/^https?:\/\/[^\s/?#@]+\/?$/, {
+    error: 'expected an origin such as http://127.0.0.1:8081, without path and credentials',
+    abort: true,
+  })
+  .refine((origin) => URL.canParse(origin), 'expected a host and a port up to 65535');
+const address = z
+  .string()
+  .regex(/^https?:\/\/[^\s?#@]+$/, { error: 'expected a URL such as https://api.example.com/base', abort: true })
+  .refine((whole) => URL.canParse(whole), 'expected a host and a port up to 65535');
 
 const upstream = z.strictObject({
   url: z.union([url, z.array(url).min(1).max(64)]),
