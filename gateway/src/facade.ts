@@ -52,6 +52,9 @@ export function buildFacade(context: Context): FastifyInstance {
   server.on('checkExpectation', (req: IncomingMessage, res: ServerResponse) => server.emit('request', req, res));
   // Each pipelined request listens for the end of its connection; upstreams limit how many there can be.
   server.on('connection', (socket: Socket) => socket.setMaxListeners(0));
+  server.on('connect', (_req, socket) =>
+    turnAway(Object.assign(new Error('a CONNECT'), { code: 'CONNECT' }), socket as Socket, context),
+  );
   server.on('upgrade', (req: IncomingMessage, socket: Socket, head: Buffer) => tunnel({ req, socket, head }, context));
   return app;
 }
@@ -76,6 +79,9 @@ function serve(exchange: Exchange, context: Context): void {
       ? answerItself(exchange, 204, 'facade')
       : refuse(exchange, badRequest('The target * is for OPTIONS alone.'), 'bad-request');
   }
+  // Another coding would go on under the name of chunked alone: codings are of one connection, and node undoes only that one.
+  if (exchange.seen.chunked && !/^(?:chunked)?$/i.test(exchange.req.headers['transfer-encoding']?.trim() ?? ''))
+    return refuse(exchange, badRequest('The only transfer coding that is taken is chunked.'), 'bad-request');
   const { matcher, services } = context.generations.current;
   const service = serviceAt(exchange.path, services);
   if (service !== null) return serveSoap(exchange, service, context);
@@ -102,6 +108,7 @@ const badRequest = (detail: string): { code: 'GW_BAD_REQUEST'; detail: string; r
 });
 
 const HEAD_ERRORS: Readonly<Record<string, readonly [Code, string]>> = {
+  CONNECT: ['GW_BAD_REQUEST', 'The facade opens no tunnels to elsewhere.'],
   HPE_HEADER_OVERFLOW: ['GW_HEAD_TOO_LARGE', `A request's head has at most ${MAX_HEAD_BYTES} bytes.`],
   ERR_HTTP_REQUEST_TIMEOUT: ['GW_HEAD_TIMEOUT', "The request's head did not arrive in time."],
 };
@@ -111,7 +118,9 @@ function turnAway(error: Error & { code?: string }, socket: Socket, context: Con
   // What node's own handler asks: the response that has the connection now.
   const current: unknown = Reflect.get(socket, '_httpMessage');
   const busy = current instanceof ServerResponse;
-  if (error.code === 'ECONNRESET' || (busy && current.headersSent)) return void socket.destroy();
+  // A caller who left in the middle of its request is not there to be told.
+  if (error.code === 'ECONNRESET' || error.code === 'HPE_INVALID_EOF_STATE' || (busy && current.headersSent))
+    return void socket.destroy();
   const [code, detail] = HEAD_ERRORS[error.code ?? ''] ?? ['GW_BAD_REQUEST', 'This is no HTTP request.'];
   const own = ['x-request-id', newRequestId()];
   if (context.generations.current.table.expose)

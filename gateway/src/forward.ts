@@ -187,6 +187,8 @@ class Handler implements Dispatcher.DispatchHandler {
 
   onError(given: Error): void {
     if (this.#ended) return;
+    // undici holds a 304's length against it, which is that of the answer to a GET (RFC 9110, section 8.6).
+    if (this.#status === 304 && given instanceof errors.ResponseContentLengthMismatchError) return this.onComplete();
     const error = given.cause instanceof CallerGone || given.cause instanceof CallerSlow ? given.cause : given;
     const { res, server } = this.#request;
     if (error instanceof CallerGone || this.#socket.destroyed) return this.#end('abandoned', { kind: 'abandoned' });

@@ -1,6 +1,20 @@
 import { Agent, type IncomingMessage } from 'node:http';
 import { describe, expect, test } from 'vitest';
-import { ask, front, noise, open, say, saying, sha256, until, upstream, valuesOf, wire, type Front } from './front.ts';
+import {
+  ask,
+  front,
+  noise,
+  open,
+  rawUpstream,
+  say,
+  saying,
+  sha256,
+  until,
+  upstream,
+  valuesOf,
+  wire,
+  type Front,
+} from './front.ts';
 
 // What passes: methods, targets, fields and bodies, as they came, both ways.
 
@@ -75,6 +89,22 @@ describe('an answer', () => {
     const text = await client.closed;
     expect(text.match(new RegExp(`HTTP/1\\.1 ${status} `, 'g'))).toHaveLength(2);
     expect(text).not.toMatch(/content-length|transfer-encoding/i);
+    await settled(gate, 2);
+  });
+
+  test('with status 304 may tell the length of what it stands for', async () => {
+    const legacy = await rawUpstream((socket) => {
+      socket.on('data', () => socket.write('HTTP/1.1 304 Not Modified\r\nETag: "x"\r\nContent-Length: 1000\r\n\r\n'));
+    });
+    const gate = await front(plain(legacy.url));
+    const text = await say(
+      gate.port,
+      'GET /a HTTP/1.1\r\nHost: a\r\n\r\nGET /b HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n',
+    );
+    expect(text.match(/^HTTP\/1\.1 304 /gm)).toHaveLength(2);
+    expect(text.match(/^content-length: 1000\r$/gim)).toHaveLength(2);
+    expect(text).toMatch(/\r\n\r\n$/);
+    expect(await gate.metric('banyan_breaker_state{upstream="legacy"}')).toBe(0);
     await settled(gate, 2);
   });
 
@@ -462,6 +492,27 @@ describe('a connection', () => {
     expect(text).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
     expect(text).not.toMatch(/transfer-encoding/i);
     expect(text).toMatch(/\r\n\r\none two$/);
+    await settled(gate, 1);
+  });
+
+  test('with a transfer coding besides chunked is refused: what undoes it would not hear of it', async () => {
+    const legacy = await upstream();
+    const gate = await front(plain(legacy.url));
+    const text = await say(
+      gate.port,
+      'POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\nConnection: close\r\n\r\n2\r\nok\r\n0\r\n\r\n',
+    );
+    expect(text).toMatch(/^HTTP\/1\.1 400 [^]*GW_BAD_REQUEST/);
+    expect(legacy.seen).toEqual([]);
+    await settled(gate, 1);
+  });
+
+  test('that asks for a tunnel elsewhere (CONNECT) is told that there is none', async () => {
+    const legacy = await upstream();
+    const gate = await front(plain(legacy.url));
+    const text = await say(gate.port, 'CONNECT other.example:443 HTTP/1.1\r\nHost: other.example:443\r\n\r\n');
+    expect(text).toMatch(/^HTTP\/1\.1 400 [^]*banyan-served-by: none[^]*GW_BAD_REQUEST/);
+    expect(legacy.seen).toEqual([]);
     await settled(gate, 1);
   });
 
