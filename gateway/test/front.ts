@@ -112,6 +112,8 @@ export interface Seen {
   sha256: string;
   /** `reading`, then `whole` or `cut`. */
   state: 'reading' | 'whole' | 'cut';
+  /** Whether its connection closed before it was answered to the end. */
+  left: boolean;
 }
 
 export interface Upstream {
@@ -139,7 +141,7 @@ export async function upstream(handler: Handler = saying('ok'), options: ServerO
   const seen: Seen[] = [];
   const server = createServer({ maxHeaderSize: 128 * 1024, ...options }, (req, res) => {
     const { method = '', url = '', rawHeaders, headers } = req;
-    const one: Seen = { method, url, rawHeaders, headers, bytes: 0, sha256: '', state: 'reading' };
+    const one: Seen = { method, url, rawHeaders, headers, bytes: 0, sha256: '', state: 'reading', left: false };
     seen.push(one);
     const hash = createHash('sha256');
     const push = req.push.bind(req);
@@ -158,6 +160,9 @@ export async function upstream(handler: Handler = saying('ok'), options: ServerO
       if (one.state === 'reading') one.state = 'cut';
     });
     req.on('error', () => undefined);
+    res.once('close', () => {
+      one.left = !res.writableFinished;
+    });
     handler(req, res, one);
   });
   const sockets = socketsOf(server);
@@ -183,9 +188,7 @@ function socketsOf(server: HttpServer | ReturnType<typeof createNetServer>): Set
 }
 
 /** A TCP server that says what it likes. */
-export async function rawUpstream(
-  onConnection: (socket: Socket) => void,
-): Promise<{
+export async function rawUpstream(onConnection: (socket: Socket) => void): Promise<{
   readonly url: string;
   readonly port: number;
   readonly sockets: ReadonlySet<Socket>;

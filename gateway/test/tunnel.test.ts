@@ -64,7 +64,7 @@ async function webSockets(name: string): Promise<Sockets> {
   server.server.on('upgrade', (req: IncomingMessage, socket: Duplex, head: Buffer) => {
     sockets.handleUpgrade(req, socket, head, (client) => {
       const { method = '', url = '', rawHeaders, headers } = req;
-      server.seen.push({ method, url, rawHeaders, headers, bytes: 0, sha256: '', state: 'whole' });
+      server.seen.push({ method, url, rawHeaders, headers, bytes: 0, sha256: '', state: 'whole', left: false });
       open.add(client);
       client.on('error', () => undefined);
       client.once('close', () => open.delete(client));
