@@ -3,6 +3,7 @@
  * request is checked against DNS rebinding (Host), cross-site requests (Origin, content type) and the token.
  */
 import { timingSafeEqual, createHash } from 'node:crypto';
+import { isIP } from 'node:net';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { parseStage } from './core/stage.ts';
 import { codes, GatewayError, type Code } from './error.ts';
@@ -21,13 +22,14 @@ export interface AdminOptions {
   readonly env: Environment;
   /** Null: no token is asked for, which is allowed on loopback only. */
   readonly token: string | null;
-  /** Names under which this port may be asked, besides loopback's. */
+  /** Names in lower case under which this port may be asked, besides localhost and addresses. */
   readonly hosts: readonly string[];
   /** Whether the facade is closing down. */
   readonly draining: () => boolean;
+  /** Puts the file as it stands in force, or rejects it; resolves when that is done. */
+  readonly reload: () => Promise<void>;
 }
 
-const LOOPBACK: readonly string[] = ['localhost', '127.0.0.1', '[::1]'];
 // An admin request is a stage and an id.
 const MAX_BODY_BYTES = 16 * 1024;
 const REQUEST_TIMEOUT_MS = 10_000;
@@ -79,7 +81,7 @@ export function buildAdmin(options: AdminOptions): FastifyInstance {
 
 async function guard(request: FastifyRequest, reply: FastifyReply, { token, hosts }: AdminOptions): Promise<void> {
   const host = (request.headers.host ?? '').replace(/:\d+$/, '').toLowerCase();
-  if (!LOOPBACK.includes(host) && !hosts.includes(host)) {
+  if (!isOwn(host, hosts)) {
     return void (await refuse(
       reply,
       403,
@@ -97,15 +99,21 @@ async function guard(request: FastifyRequest, reply: FastifyReply, { token, host
   if (
     request.method !== 'GET' &&
     request.method !== 'HEAD' &&
-    !(request.headers['content-type'] ?? '').startsWith('application/json')
+    !/^application\/json\s*(;|$)/i.test(request.headers['content-type'] ?? '')
   ) {
     return void (await refuse(reply, 415, 'send content-type: application/json'));
   }
-  const open = request.url === '/healthz' || request.url === '/readyz';
+  const [path] = request.url.split('?', 1);
+  const open = path === '/healthz' || path === '/readyz';
   if (token !== null && !open && !bears(request.headers.authorization, token)) {
     reply.header('www-authenticate', 'Bearer');
     return void (await refuse(reply, 401, 'send Authorization: Bearer with the value of BANYAN_ADMIN_TOKEN'));
   }
+}
+
+/** A page that rebinds its name to this address still asks for its name: what is asked for by address cannot be one. */
+function isOwn(host: string, hosts: readonly string[]): boolean {
+  return host === 'localhost' || isIP(host.replace(/^\[(.*)\]$/, '$1')) !== 0 || hosts.includes(host);
 }
 
 /** Compared in constant time: digests have one length whatever was sent. */
@@ -149,6 +157,8 @@ async function patch(request: FastifyRequest, reply: FastifyReply, options: Admi
   const edit = await flip({ path: options.file, route: id, stage, env: options.env, over });
   switch (edit.kind) {
     case 'written':
+      // Whoever has the answer finds the flip in force, and can make the next one.
+      await options.reload();
       return { route: id, from: edit.from, stage: edit.to, hash: edit.hash, warnings: edit.warnings };
     case 'same':
       return { route: id, from: edit.stage, stage: edit.stage, hash: edit.hash, warnings: [] };

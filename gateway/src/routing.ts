@@ -3,7 +3,7 @@
  * behind this module validates again.
  */
 import { createHash } from 'node:crypto';
-import { readFile, stat } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import { dirname, resolve as resolvePath } from 'node:path';
 import type { z } from 'zod';
 import type { Table } from './core/table.ts';
@@ -67,7 +67,13 @@ function everythingWrong(value: unknown, issues: readonly z.core.$ZodIssue[], so
  * @throws GatewayError GW_BAD_CONFIG when the file cannot be read at all
  */
 export async function loadRouting(path: string, env: Environment): Promise<Loaded> {
-  const text = await readText(path);
+  return routingOf(path, await readBytes(path), env);
+}
+
+/** As {@link loadRouting}, of a content that was read at `path` already. */
+export function routingOf(path: string, bytes: Uint8Array, env: Environment): Loaded {
+  const text = decodeText(bytes);
+  if (text === null) return notText(bytes);
   const loaded = readRouting(text, env, new Date().toISOString().slice(0, 10));
   if (loaded.kind === 'rejected') return loaded;
   const folder = dirname(resolvePath(path));
@@ -80,15 +86,41 @@ export async function loadRouting(path: string, env: Environment): Promise<Loade
   return { ...loaded, table: { ...loaded.table, wsdls } };
 }
 
-async function readText(path: string): Promise<string> {
+/** Bytes as UTF-8, a byte order mark included; null when they are not. */
+export function decodeText(bytes: Uint8Array): string | null {
   try {
-    const { size } = await stat(path);
-    if (size > MAX_FILE_BYTES)
-      throw new GatewayError(
-        'GW_BAD_CONFIG',
-        `${path} has ${size} bytes; a routing file has at most ${MAX_FILE_BYTES}`,
-      );
-    return await readFile(path, 'utf8');
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return null;
+  }
+}
+
+/** Tells the first line that is not UTF-8: what was written in another encoding would be read as something else. */
+function notText(bytes: Uint8Array): Loaded {
+  const text = Buffer.from(bytes).toString('utf8');
+  const before = text.slice(0, text.indexOf('\ufffd')).split('\n');
+  const place = { line: before.length, column: (before.at(-1) ?? '').length + 1 };
+  const hash = createHash('sha256').update(bytes).digest('hex').slice(0, 16);
+  return { kind: 'rejected', problems: [{ ...place, message: 'the file is not UTF-8 from here on' }], text, hash };
+}
+
+/**
+ * The bytes of the file at `path`, and of a file that is too large no more than show that it is.
+ * @throws GatewayError GW_BAD_CONFIG when it cannot be read
+ */
+export async function readBytes(path: string): Promise<Uint8Array> {
+  try {
+    // Opening a pipe would wait for its writer.
+    if (!(await stat(path)).isFile()) throw new GatewayError('GW_BAD_CONFIG', `cannot read ${path}: it is not a file`);
+    const handle = await open(path);
+    try {
+      const { size } = await handle.stat();
+      if (size <= MAX_FILE_BYTES) return await handle.readFile();
+      const { buffer } = await handle.read({ buffer: Buffer.alloc(MAX_FILE_BYTES + 1, ' '), position: 0 });
+      return buffer;
+    } finally {
+      await handle.close();
+    }
   } catch (error) {
     if (error instanceof GatewayError) throw error;
     const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);

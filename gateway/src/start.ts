@@ -12,7 +12,7 @@ import type { Observer } from './exchange.ts';
 import { buildFacade } from './facade.ts';
 import { Generations } from './generation.ts';
 import { Metrics } from './metrics.ts';
-import { loadRouting, type Environment } from './routing.ts';
+import { loadRouting, routingOf, type Environment, type Loaded } from './routing.ts';
 import type { Problem } from './routing/document.ts';
 import { watchFile, type Watch } from './routing/watch.ts';
 
@@ -83,8 +83,9 @@ export async function start(options: StartOptions): Promise<Started> {
     file: options.file,
     env: options.env,
     token: options.token,
-    hosts: [options.admin.host],
+    hosts: [options.admin.host.toLowerCase()],
     draining: closing,
+    reload: () => watch.poke(),
   });
   const sockets = socketsOf(facade);
   try {
@@ -94,15 +95,17 @@ export async function start(options: StartOptions): Promise<Started> {
     await Promise.allSettled([facade.close(), admin.close(), generations.fleet.destroy()]);
     throw error;
   }
-  const watch = watchFile(options.file, loaded.text, () => reread(options, generations, log));
+  const watch = watchFile(options.file, loaded.text, (bytes) =>
+    take(routingOf(options.file, bytes, options.env), generations, log),
+  );
   const close = (): Promise<void> => (draining ??= drain({ facade, admin, generations, watch, sockets }));
-  const running = { url: urlOf(facade), adminUrl: urlOf(admin), reload: () => watch.poke(), close };
+  const running = { url: urlOf(facade), adminUrl: urlOf(admin), reload: () => void watch.poke(), close };
   return { kind: 'running', running, warnings: loaded.warnings };
 }
 
-async function reread(options: StartOptions, generations: Generations, log: Logger): Promise<void> {
+/** Puts a changed file in force, or says why not. */
+async function take(loaded: Loaded, generations: Generations, log: Logger): Promise<void> {
   try {
-    const loaded = await loadRouting(options.file, options.env);
     if (loaded.kind === 'accepted') {
       if (loaded.hash === generations.current.hash) return generations.confirm();
       const { number, hash } = await generations.adopt(loaded, Date.now());

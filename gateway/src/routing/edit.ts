@@ -2,14 +2,16 @@
  * The one writer of `routing.yaml`, used by `banyan flip`, the admin API and later the controller. It changes the characters
  * of one value and no others, so comments and order stay; it takes a lock, and writes only over the content that it read.
  */
-import { constants } from 'node:fs';
-import { open, readFile, realpath, rename, rm, stat, writeFile, type FileHandle } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { open, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { randomUUID } from 'node:crypto';
 import { formatStage, parseStage, STAGES } from '../core/stage.ts';
+import type { Table } from '../core/table.ts';
 import { GatewayError } from '../error.ts';
-import { readRouting, type Environment } from '../routing.ts';
+import { decodeText, readBytes, readRouting, type Environment } from '../routing.ts';
 import { Source } from './document.ts';
+import { codeOf, isReadOnly, lock, type Lock } from './lock.ts';
+import { patchOf } from './patch.ts';
 import { nearest } from './problem.ts';
 
 export type Edit =
@@ -52,16 +54,17 @@ export async function flip(options: FlipOptions): Promise<Edit> {
     };
   }
   const path = await realPath(options.path);
-  const writable = await lock(path);
+  const own = await lock(path);
   try {
-    return await edit({ ...options, path }, formatStage(stage), writable.kind === 'locked');
+    return await edit({ ...options, path }, formatStage(stage), own);
   } finally {
-    if (writable.kind === 'locked') await writable.release();
+    if (own.kind === 'locked') await own.release();
   }
 }
 
-async function edit(options: FlipOptions, to: string, locked: boolean): Promise<Edit> {
-  const text = await readFile(options.path, 'utf8');
+async function edit(options: FlipOptions, to: string, own: Lock): Promise<Edit> {
+  const text = decodeText(await readBytes(options.path));
+  if (text === null) return { kind: 'refused', because: `${options.path} is not UTF-8 throughout: write it anew` };
   const today = new Date().toISOString().slice(0, 10);
   const before = readRouting(text, options.env, today);
   if (options.over !== undefined && before.hash !== options.over) return changed(options.path);
@@ -85,22 +88,44 @@ async function edit(options: FlipOptions, to: string, locked: boolean): Promise<
       kind: 'refused',
       because: `routes.${options.route}.stage is not written out in ${options.path}: write it there first`,
     };
-  const next = text.slice(0, range[0]) + to + text.slice(range[1]);
+  const next = put(text, range, to);
   const after = readRouting(next, options.env, today);
   if (after.kind === 'rejected')
     return {
       kind: 'refused',
       because: listed(`with "${options.route}" at "${to}" the file would not be valid`, after.problems),
     };
-  const failure = locked ? await replace(options.path, text, next) : 'read-only';
+  const along = others(before.table, after.table, options.route);
+  if (along.length > 0)
+    return {
+      kind: 'refused',
+      because: `${along.join(' and ')} would move too, by an alias: write each stage out first`,
+    };
+  const failure = own.kind === 'locked' ? await replace(options.path, { expected: text, next, own }) : 'read-only';
   if (failure === 'changed') return changed(options.path);
   if (failure !== null)
     return {
       kind: 'read-only',
       because: `${options.path} cannot be written here`,
-      patch: patchOf(text, next, range[0]),
+      patch: patchOf(basename(options.path), text, next),
     };
   return { kind: 'written', from, to, hash: after.hash, warnings: after.warnings.map(({ message }) => message) };
+}
+
+/** The text with another value in a range; quotes, and the lines that a block ends with, stay. */
+function put(text: string, [start, end]: readonly [number, number], value: string): string {
+  const old = text.slice(start, end);
+  const quote = /^(['"]).*\1$/s.exec(old)?.[1] ?? '';
+  const rest = /\s*$/.exec(old)?.[0] ?? '';
+  return text.slice(0, start) + quote + value + quote + rest + text.slice(end);
+}
+
+/** Other routes whose stage is not what it was. */
+function others(before: Table, after: Table, id: string): string[] {
+  const stages = new Map(before.routes.map((route) => [route.id, formatStage(route.stage)]));
+  return after.routes
+    .filter((route) => route.id !== id && stages.get(route.id) !== formatStage(route.stage))
+    .map((route) => route.id);
 }
 
 const changed = (path: string): Edit => ({
@@ -123,22 +148,15 @@ async function realPath(path: string): Promise<string> {
   }
 }
 
-const codeOf = (error: unknown): string => (error instanceof Error && 'code' in error ? String(error.code) : '');
-const READ_ONLY = ['EROFS', 'EACCES', 'EPERM'];
-
 /** Writes beside the file and renames over it, so that a reader sees the old or the new content and nothing between. */
-async function replace(path: string, expected: string, next: string): Promise<'changed' | 'read-only' | null> {
+async function replace(
+  path: string,
+  { expected, next, own }: { expected: string; next: string; own: Extract<Lock, { kind: 'locked' }> },
+): Promise<'changed' | 'read-only' | null> {
   const beside = join(dirname(path), `.routing-${randomUUID()}.tmp`);
   try {
-    const { mode } = await stat(path);
-    const handle = await open(beside, 'wx', mode & 0o777);
-    try {
-      await handle.writeFile(next);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    if ((await readFile(path, 'utf8')) !== expected) return 'changed';
+    await writeLike(path, beside, next);
+    if ((await readFile(path, 'utf8')) !== expected || !(await own.held())) return 'changed';
     await rename(beside, path).catch(async (error: unknown) => {
       // A single file mounted into a container cannot be renamed over; writing in place is what is left.
       if (codeOf(error) !== 'EBUSY') throw error;
@@ -146,55 +164,23 @@ async function replace(path: string, expected: string, next: string): Promise<'c
     });
     return null;
   } catch (error) {
-    if (READ_ONLY.includes(codeOf(error))) return 'read-only';
+    if (isReadOnly(error)) return 'read-only';
     throw error;
   } finally {
     await rm(beside, { force: true });
   }
 }
 
-type Lock = { readonly kind: 'locked'; release(): Promise<void> } | { readonly kind: 'unlockable' };
-
-// An edit takes milliseconds; a lock this old belongs to a process that died.
-const STALE_LOCK_MS = 10_000;
-const LOCK_WAIT_MS = 5_000;
-const LOCK_RETRY_MS = 25;
-
-async function lock(path: string): Promise<Lock> {
-  const file = `${path}.lock`;
-  for (const deadline = Date.now() + LOCK_WAIT_MS; ;) {
-    try {
-      const handle: FileHandle = await open(file, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY, 0o644);
-      await handle.writeFile(String(process.pid));
-      await handle.close();
-      return { kind: 'locked', release: () => rm(file, { force: true }) };
-    } catch (error) {
-      if (READ_ONLY.includes(codeOf(error))) return { kind: 'unlockable' };
-      if (codeOf(error) !== 'EEXIST') throw error;
-      const age = await stat(file).then(
-        ({ mtimeMs }) => Date.now() - mtimeMs,
-        () => 0,
-      );
-      if (age > STALE_LOCK_MS) await rm(file, { force: true });
-      else if (Date.now() > deadline)
-        throw new GatewayError(
-          'GW_FILE_CHANGED',
-          `${file} is held by another writer: try again, or remove it when none runs`,
-        );
-      else await new Promise((done) => setTimeout(done, LOCK_RETRY_MS));
-    }
+/** A new file with the mode and, where that may be given, the owner of another: those who could read it still can. */
+async function writeLike(path: string, beside: string, content: string): Promise<void> {
+  const { mode, uid, gid } = await stat(path);
+  const handle = await open(beside, 'wx', 0o600);
+  try {
+    await handle.chown(uid, gid).catch(() => undefined);
+    await handle.chmod(mode & 0o777); // Not at the opening: there the umask takes bits away.
+    await handle.writeFile(content);
+    await handle.sync();
+  } finally {
+    await handle.close();
   }
-}
-
-/** A unified diff of the one line that changes. */
-function patchOf(before: string, after: string, offset: number): string {
-  const line = before.slice(0, offset).split('\n').length;
-  return [
-    '--- a/routing.yaml',
-    '+++ b/routing.yaml',
-    `@@ -${line} +${line} @@`,
-    `-${before.split('\n')[line - 1]}`,
-    `+${after.split('\n')[line - 1]}`,
-    '',
-  ].join('\n');
 }

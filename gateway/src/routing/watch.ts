@@ -3,14 +3,15 @@
  * replacing a file alike (in place, rename, symlink swap, a ConfigMap's double symlink, network file systems), which
  * notifications do not, and costs one `stat`.
  */
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { look, looksCut, SUSPECT_QUIET_MS, type Settling, type Stamp } from '../core/settle.ts';
+import { readBytes } from '../routing.ts';
 
 const POLL_MS = 100;
 
 export interface Watch {
-  /** Reads the file again now, changed or not (SIGHUP). */
-  poke(): void;
+  /** Reads the file again now, changed or not (SIGHUP). Resolves when it has been told of. */
+  poke(): Promise<void>;
   close(): void;
 }
 
@@ -18,51 +19,84 @@ export interface Watch {
  * @param text what was read at the start
  * @param onChange called with each new content, one call at a time; it must not throw
  */
-export function watchFile(path: string, text: string, onChange: (text: string) => Promise<void>): Watch {
-  let known = text;
-  let state: Settling = { read: '', pending: null };
-  let forced = false;
-  let closed = false;
-  const turn = async (): Promise<void> => {
-    const stamp = await stampOf(path);
-    const seen = look(state, stamp, performance.now());
-    state = seen.next;
-    const due =
-      forced && stamp !== null
-        ? { stamp, stillFor: SUSPECT_QUIET_MS }
-        : seen.kind === 'read' && state.pending !== null
-          ? { stamp: state.pending.stamp, stillFor: seen.stillFor }
-          : null;
-    if (due === null) return;
-    const content = await readFile(path, 'utf8').catch(() => null);
-    // Written again while it was read: the next look decides.
-    if (content === null || (await stampOf(path)) !== due.stamp) return;
-    if (looksCut(content, known) && due.stillFor < SUSPECT_QUIET_MS) return;
-    state = { read: due.stamp, pending: null };
-    if (content === known && !forced) return;
-    known = content;
-    forced = false;
-    await onChange(content);
-  };
-  const run = async (): Promise<void> => {
-    state = { read: (await stampOf(path)) ?? '', pending: null };
-    // Changed between the first reading and this one: the content tells, for the stamp of then is not known.
-    if ((await readFile(path, 'utf8').catch(() => text)) !== text) state = { read: '', pending: null };
-    while (!closed) {
-      await turn().catch(() => undefined); // A file that cannot be looked at now is looked at again in a moment.
-      await new Promise((done) => setTimeout(done, POLL_MS).unref());
-    }
-  };
-  void run();
-  return {
-    poke: () => {
-      forced = true;
-    },
-    close: () => {
-      closed = true;
-    },
-  };
+export function watchFile(path: string, text: string, onChange: (bytes: Uint8Array) => Promise<void>): Watch {
+  const watcher = new Watcher(path, text, onChange);
+  void watcher.run();
+  return watcher;
 }
+
+class Watcher implements Watch {
+  readonly #path: string;
+  readonly #onChange: (bytes: Uint8Array) => Promise<void>;
+  #known: string;
+  #state: Settling = { read: '', pending: null };
+  #asking: (() => void)[] = [];
+  #wake: () => void = () => undefined;
+  #closed = false;
+
+  constructor(path: string, text: string, onChange: (bytes: Uint8Array) => Promise<void>) {
+    this.#path = path;
+    this.#known = text;
+    this.#onChange = onChange;
+  }
+
+  poke(): Promise<void> {
+    if (this.#closed) return Promise.resolve();
+    return new Promise((done) => {
+      this.#asking.push(done);
+      this.#wake();
+    });
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#wake();
+  }
+
+  async run(): Promise<void> {
+    // Changed between the first reading and this one: the content tells, for the stamp of then is not known.
+    const stamp = (await stampOf(this.#path)) ?? '';
+    if (toText(await readBytes(this.#path).catch(() => null)) === this.#known)
+      this.#state = { read: stamp, pending: null };
+    while (!this.#closed) {
+      const asking = this.#asking.splice(0);
+      await this.#turn(asking.length > 0).catch(() => undefined); // What cannot be looked at now is looked at again in a moment.
+      for (const done of asking) done();
+      if (this.#asking.length === 0 && !this.#closed) await this.#pause();
+    }
+    for (const done of this.#asking.splice(0)) done();
+  }
+
+  #pause(): Promise<void> {
+    return new Promise((done) => {
+      const timer = setTimeout(done, POLL_MS).unref();
+      this.#wake = () => {
+        clearTimeout(timer);
+        done();
+      };
+    });
+  }
+
+  async #turn(asked: boolean): Promise<void> {
+    const stamp = await stampOf(this.#path);
+    const seen = look(this.#state, stamp, performance.now());
+    this.#state = seen.next;
+    const stillFor = seen.kind === 'read' ? seen.stillFor : null;
+    if (stamp === null || (stillFor === null && !asked)) return;
+    const bytes = await readBytes(this.#path);
+    // Written again while it was read: the next look decides.
+    if ((await stampOf(this.#path)) !== stamp) return;
+    const text = toText(bytes);
+    if (!asked && looksCut(text, this.#known) && (stillFor ?? 0) < SUSPECT_QUIET_MS) return;
+    // What was read because somebody asked may be half-written, so it is looked at again when it has kept still.
+    if (stillFor !== null) this.#state = { read: stamp, pending: null };
+    if ((text === this.#known && !asked) || this.#closed) return;
+    this.#known = text;
+    await this.#onChange(bytes);
+  }
+}
+
+const toText = (bytes: Uint8Array | null): string => (bytes === null ? '' : Buffer.from(bytes).toString('utf8'));
 
 async function stampOf(path: string): Promise<Stamp | null> {
   try {
