@@ -158,8 +158,8 @@ class File {
       case 'banyan flip': {
         const child = run(process.execPath, [BANYAN, 'flip', route, to, '--routing', this.path]);
         if ((await child.exited) !== 0) throw new Error(child.output());
-        // The command writes some time before it ends: the clock begins at the write.
-        return statSync(this.path).mtimeMs - performance.timeOrigin;
+        // The command ends some time after its rename, which is when the clock begins.
+        return statSync(this.path).ctimeMs - performance.timeOrigin;
       }
       default:
         return way satisfies never;
@@ -191,8 +191,14 @@ class File {
   }
 }
 
+interface Sides {
+  readonly urls: Record<Side, string>;
+  /** What both have seen so far. */
+  readonly log: readonly Arrival[];
+}
+
 /** One flip each second; what is wrong stands there in between. */
-async function flipping(file: File, urls: Record<Side, string>, refused: () => Promise<number>): Promise<Flip[]> {
+async function flipping(file: File, { urls, log }: Sides, refused: () => Promise<number>): Promise<Flip[]> {
   const stages: Stages = { alpha: 'legacy', beta: 'legacy', gamma: 'legacy' };
   const flips: Flip[] = [];
   let disturbances = 0;
@@ -205,7 +211,9 @@ async function flipping(file: File, urls: Record<Side, string>, refused: () => P
     stages[route] = to;
     const at = await file.replace(way, table(urls, stages), { route, to });
     flips.push({ route, to, way, at, hash: createHash('sha256').update(file.read()).digest('hex').slice(0, 16) });
-    await pause(400);
+    // What comes on top of a change that has not been seen yet would put it off: one thing is judged at a time.
+    const inForce = (): boolean => log.some((seen) => seen.route === route && seen.side === to && seen.at >= at);
+    await vi.waitUntil(inForce, { timeout: 10_000, interval: 20 });
     // The command has needed a good part of the second already.
     if (way !== 'banyan flip') await file.disturb(disturbances++, refused);
   }
@@ -269,7 +277,7 @@ test(`flips under ${REQUESTS_PER_SECOND} req/s for ${SECONDS} s fail no request 
   let over = false;
   const [sent, flips] = await Promise.all([
     load(url, () => over),
-    flipping(file, urls, () => numberOf(admin, 'banyan_config_rejected_total')).finally(() => {
+    flipping(file, { urls, log }, () => numberOf(admin, 'banyan_config_rejected_total')).finally(() => {
       over = true;
     }),
   ]);
