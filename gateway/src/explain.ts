@@ -2,6 +2,7 @@
  * What the facade would do with a request, in words and as data: the same match and the same `decide` that the request itself
  * would meet. Shared by `banyan explain` and the admin API.
  */
+import { GatewayError } from './error.ts';
 import { decide, type Decision, type Facts } from './core/decide.ts';
 import { compile, match } from './core/match.ts';
 import { formatMatch } from './core/pattern.ts';
@@ -19,9 +20,17 @@ export interface Explanation {
   readonly decision: Decision;
 }
 
-/** @param target path and query of a REST request */
+/**
+ * @param target path and query of a REST request
+ * @throws GatewayError GW_BAD_REQUEST when it is a SOAP message's, whose route stands in its body
+ */
 export function explainRest(table: Table, method: string, target: string, facts: Facts): Explanation {
   const [path = '/'] = target.split('?', 1);
+  if (method === 'POST' && table.wsdls.has(path))
+    throw new GatewayError(
+      'GW_BAD_REQUEST',
+      `${path} is a SOAP service: the message says which operation is called. Ask with "banyan explain POST ${path} --soap FILE"`,
+    );
   const matched = match(compile(table.routes), method, path);
   return explained(
     table,

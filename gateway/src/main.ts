@@ -5,6 +5,7 @@
 import { check } from './command/check.ts';
 import type { Command, Terminal } from './command/command.ts';
 import { explain } from './command/explain.ts';
+import { fail } from './command/failure.ts';
 import { flip } from './command/flip.ts';
 import { parity } from './command/parity.ts';
 import { routes } from './command/routes.ts';
@@ -15,9 +16,9 @@ import { GatewayError } from './error.ts';
 
 const later =
   (name: string): Command =>
-  (_args, terminal) => {
-    terminal.err(`banyan ${name} is not supported yet`);
-    return Promise.resolve(2);
+  (args, terminal) => {
+    const message = `banyan ${name} is not supported yet`;
+    return Promise.resolve(fail(terminal, args.includes('--json'), { code: 'USAGE', message }));
   };
 
 /** The connector is its own deployable: loaded only when it is asked for. */
@@ -56,10 +57,20 @@ async function run(argv: readonly string[], terminal: Terminal): Promise<number>
   try {
     return await found[1](args, terminal);
   } catch (error) {
-    if (!(error instanceof GatewayError)) throw error;
-    terminal.err(error.message);
-    return 2;
+    const json = args.includes('--json');
+    if (error instanceof GatewayError) return fail(terminal, json, error);
+    // A defect of this program: not "found something", which is 1 and node's own choice.
+    const message = `banyan ${name} failed by a defect of its own: ${String(error)}`;
+    if (error instanceof Error && error.stack !== undefined) terminal.err(error.stack);
+    return fail(terminal, json, { code: 'GW_INTERNAL', message });
   }
+}
+
+// Whoever read has gone (`banyan routes | head -1`): the rest is for nobody, and no reason to fail.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
 }
 
 process.exitCode = await run(process.argv.slice(2), {

@@ -61,7 +61,15 @@ function routesOf(wsdl: Wsdl, known: Known, own: readonly Route[]): ReadonlyMap<
         `route "${route.id}" (line ${route.line}): ${formatMatch(route.match)} is not in ${wsdl.file ?? 'the service'}${nearest(name, names)}`,
       );
     }
-    for (const operation of operations) routes.set(operation, route);
+    for (const operation of operations) {
+      const other = routes.get(operation);
+      if (other !== undefined)
+        throw new GatewayError(
+          'GW_BAD_WSDL',
+          `route "${route.id}" (line ${route.line}): ${formatMatch(route.match)} matches the same requests as route "${other.id}" (line ${other.line})`,
+        );
+      routes.set(operation, route);
+    }
   }
   for (const { operations } of known.shared) {
     if (new Set(operations.map((operation) => routes.get(operation))).size > 1) {

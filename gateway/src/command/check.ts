@@ -25,15 +25,12 @@ export const check: Command = async (args, terminal) => {
     await servicesOf(loaded.table);
     return tell(path, { problems: [], warnings: loaded.warnings, json: flags.on('json') }, terminal);
   } catch (error) {
-    if (!(error instanceof GatewayError)) throw error;
-    if (error.code === 'GW_BAD_WSDL')
-      return tell(
-        path,
-        { problems: [{ line: 1, column: 1, message: error.message }], warnings: [], json: flags.on('json') },
-        terminal,
-      );
-    terminal.err(error.message);
-    return 2;
+    if (!(error instanceof GatewayError) || error.code !== 'GW_BAD_WSDL') throw error;
+    return tell(
+      path,
+      { problems: [{ line: 1, column: 1, message: error.message }], warnings: [], json: flags.on('json') },
+      terminal,
+    );
   }
 };
 
@@ -57,10 +54,4 @@ function tell(path: string, { problems, warnings, json }: Finding, terminal: Ter
     );
   }
   return problems.length > 0 ? 1 : 0;
-}
-
-/** Every problem of a file that was refused at a start, on standard error. */
-export function complain(path: string, problems: readonly Problem[], terminal: Terminal): void {
-  for (const { line, column, message } of problems) terminal.err(`${path}:${line}:${column}: error: ${message}`);
-  terminal.err(`${path} is not valid: nothing was started`);
 }

@@ -1,12 +1,13 @@
 /** `banyan explain METHOD PATH`: which route, which side, and why, by the file and with every breaker closed. */
-import { createReadStream } from 'node:fs';
+import { constants, createReadStream } from 'node:fs';
+import { access } from 'node:fs/promises';
 import { explainRest, explainSoap, sentence, type Explanation } from '../explain.ts';
 import { GatewayError } from '../error.ts';
 import { loadRouting } from '../routing.ts';
 import { operationOf, servicesOf } from '../soap.ts';
 import type { Table } from '../core/table.ts';
-import { complain } from './check.ts';
 import type { Command } from './command.ts';
+import { fail, refuse } from './failure.ts';
 import { readFlags, routingFile } from './flags.ts';
 
 const USAGE = 'banyan explain METHOD PATH [-H "Name: value" …] [--soap FILE] [--routing FILE] [--json]';
@@ -24,15 +25,12 @@ export const explain: Command = async (args, terminal) => {
   const [method = 'GET', target = '/'] = flags.words;
   const headers = headersOf(flags.list('header'));
   if (!target.startsWith('/') || headers === null) {
-    terminal.err(headers === null ? '-H takes "Name: value"' : `"${target}": a path starts with "/"`);
-    return 2;
+    const message = headers === null ? '-H takes "Name: value"' : `"${target}": a path starts with "/"`;
+    return fail(terminal, flags.on('json'), { code: 'USAGE', message, more: { usage: USAGE } });
   }
   const file = routingFile(flags, terminal);
   const loaded = await loadRouting(file, terminal.env);
-  if (loaded.kind === 'rejected') {
-    complain(file, loaded.problems, terminal);
-    return 2;
-  }
+  if (loaded.kind === 'rejected') return refuse(terminal, flags.on('json'), { file, problems: loaded.problems });
   const message = flags.text('soap');
   const explanation =
     message === undefined
@@ -51,6 +49,11 @@ async function soap(
   const service = (await servicesOf(table)).get(path);
   if (service === undefined)
     throw new GatewayError('GW_BAD_REQUEST', `${path} is not the path of a SOAP service in the file`);
+  await access(asked.message, constants.R_OK).catch((error: unknown) => {
+    throw new GatewayError('GW_BAD_REQUEST', `cannot read ${asked.message}: --soap takes a file with the message`, {
+      cause: error,
+    });
+  });
   const found = await operationOf(service, asked.headers, createReadStream(asked.message));
   return explainSoap(table, path, found, CALM);
 }

@@ -3,6 +3,7 @@
  */
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 import type { Terminal } from './command.ts';
+import { fail } from './failure.ts';
 
 type Options = NonNullable<ParseArgsConfig['options']>;
 
@@ -23,7 +24,7 @@ export function readFlags(
   terminal: Terminal,
 ): Flags | null {
   const wrong = (because: string): null => {
-    terminal.err(because);
+    fail(terminal, args.includes('--json'), { code: 'USAGE', message: because, more: { usage: how.usage } });
     terminal.err(`usage: ${how.usage}`);
     return null;
   };

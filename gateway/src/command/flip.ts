@@ -8,7 +8,7 @@ const USAGE = 'banyan flip ROUTE STAGE [--routing FILE] [--json]     STAGE: lega
 export const flip: Command = async (args, terminal) => {
   const flags = readFlags(
     args,
-    { options: { routing: { type: 'string' }, json: { type: 'boolean' } }, count: [2, 3], usage: USAGE },
+    { options: { routing: { type: 'string' }, json: { type: 'boolean' } }, count: [2, 4], usage: USAGE },
     terminal,
   );
   if (flags === null) return 2;

@@ -4,8 +4,8 @@ import { readCorpus } from '../parity/corpus.ts';
 import { exitCodeOf, toJson, toLines } from '../parity/report.ts';
 import { run } from '../parity/run.ts';
 import { loadRouting } from '../routing.ts';
-import { complain } from './check.ts';
 import type { Command, Terminal } from './command.ts';
+import { fail, refuse } from './failure.ts';
 import { readFlags, routingFile, type Flags } from './flags.ts';
 
 const USAGE = 'banyan parity run --corpus PATH [--routing FILE] [--json] [--repeat N] [--concurrency N]';
@@ -39,16 +39,13 @@ const runCommand: Command = async (args, terminal) => {
   const concurrency = countOf(flags, 'concurrency', { usual: 4, most: MAX_CONCURRENCY });
   const wrong = problemOf(flags, corpusPath, repeat, concurrency);
   if (wrong !== null || corpusPath === undefined || repeat === null || concurrency === null) {
-    terminal.err(wrong ?? '');
+    fail(terminal, flags.on('json'), { code: 'USAGE', message: wrong ?? '', more: { usage: USAGE } });
     terminal.err(`usage: ${USAGE}`);
     return 2;
   }
   const file = routingFile(flags, terminal);
   const loaded = await loadRouting(file, terminal.env);
-  if (loaded.kind === 'rejected') {
-    complain(file, loaded.problems, terminal);
-    return 2;
-  }
+  if (loaded.kind === 'rejected') return refuse(terminal, flags.on('json'), { file, problems: loaded.problems });
   const corpus = await readCorpus(corpusPath);
   const { table } = loaded;
   const matcher = compile(table.routes);

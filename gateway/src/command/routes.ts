@@ -1,8 +1,8 @@
 /** `banyan routes`: the table as it stands in the file. */
 import { rowsOf } from '../explain.ts';
 import { loadRouting } from '../routing.ts';
-import { complain } from './check.ts';
 import type { Command } from './command.ts';
+import { refuse } from './failure.ts';
 import { readFlags, routingFile } from './flags.ts';
 import { columns } from './table.ts';
 
@@ -19,10 +19,7 @@ export const routes: Command = async (args, terminal) => {
   if (flags === null) return 2;
   const file = routingFile(flags, terminal);
   const loaded = await loadRouting(file, terminal.env);
-  if (loaded.kind === 'rejected') {
-    complain(file, loaded.problems, terminal);
-    return 2;
-  }
+  if (loaded.kind === 'rejected') return refuse(terminal, flags.on('json'), { file, problems: loaded.problems });
   const rows = rowsOf(loaded.table);
   if (flags.on('json')) terminal.out(JSON.stringify(rows));
   else

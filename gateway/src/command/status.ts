@@ -1,26 +1,32 @@
 /** `banyan status`: asks a running facade's admin port how it is. */
 import { request } from 'undici';
+import { z } from 'zod';
 import { GatewayError } from '../error.ts';
 import type { Command, Terminal } from './command.ts';
-import { readFlags } from './flags.ts';
+import { fail } from './failure.ts';
+import { parseAddress, readFlags } from './flags.ts';
 import { columns } from './table.ts';
 
 const USAGE = 'banyan status [--admin HOST:PORT] [--json]';
 const TIMEOUT_MS = 5_000;
 
-interface Status {
-  readonly generation: number;
-  readonly hash: string;
-  readonly since: string;
-  readonly rejected: number;
-  readonly lastRejection: {
-    readonly at: string;
-    readonly problems: readonly { line: number; column: number; message: string }[];
-  } | null;
-  readonly warnings: readonly { line: number; column: number; message: string }[];
-  readonly upstreams: readonly { name: string; urls: readonly string[]; breaker: string; outstanding: number }[];
-  readonly stages: Readonly<Record<string, number>>;
-}
+const problem = z.object({ line: z.number(), column: z.number(), message: z.string() });
+
+/** What is read of an answer; a later facade may say more. */
+const answered = z.looseObject({
+  generation: z.number(),
+  hash: z.string(),
+  since: z.string(),
+  rejected: z.number(),
+  lastRejection: z.looseObject({ at: z.string(), problems: z.array(problem) }).nullable(),
+  warnings: z.array(problem),
+  upstreams: z.array(
+    z.looseObject({ name: z.string(), urls: z.array(z.string()), breaker: z.string(), outstanding: z.number() }),
+  ),
+  stages: z.record(z.string(), z.number()),
+});
+
+type Status = z.infer<typeof answered>;
 
 export const status: Command = async (args, terminal) => {
   const flags = readFlags(
@@ -30,6 +36,12 @@ export const status: Command = async (args, terminal) => {
   );
   if (flags === null) return 2;
   const admin = flags.text('admin') ?? `127.0.0.1:${terminal.env['ADMIN_PORT'] ?? '9090'}`;
+  if (parseAddress(admin) === null)
+    return fail(terminal, flags.on('json'), {
+      code: 'USAGE',
+      message: `--admin ${admin}: expected HOST:PORT, such as 127.0.0.1:9090`,
+      more: { usage: USAGE },
+    });
   const answer = await ask(`http://${admin}/api/status`, terminal);
   if (flags.on('json')) terminal.out(JSON.stringify(answer));
   else for (const line of lines(answer)) terminal.out(line);
@@ -44,10 +56,16 @@ async function ask(url: string, terminal: Terminal): Promise<Status> {
       headersTimeout: TIMEOUT_MS,
       bodyTimeout: TIMEOUT_MS,
     });
-    const body: unknown = await answer.body.json();
+    const body = jsonOf(await answer.body.text());
     if (answer.statusCode !== 200)
       throw new GatewayError('GW_ADMIN_UNREACHABLE', `${url} answered ${answer.statusCode}: ${JSON.stringify(body)}`);
-    return body as Status;
+    const read = answered.safeParse(body);
+    if (!read.success)
+      throw new GatewayError(
+        'GW_ADMIN_UNREACHABLE',
+        `${url} answered, and not as a facade does: is that its admin port?`,
+      );
+    return read.data;
   } catch (error) {
     if (error instanceof GatewayError) throw error;
     const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
@@ -56,6 +74,15 @@ async function ask(url: string, terminal: Terminal): Promise<Status> {
       `no facade answers at ${url} (${code}): is it running? Name its admin port with --admin HOST:PORT`,
       { cause: error },
     );
+  }
+}
+
+/** Null when it is none. */
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
   }
 }
 
