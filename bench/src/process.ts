@@ -1,14 +1,15 @@
 /** Processes of a benchmark: started (pinned to a core where `taskset` is there), measured through /proc, stopped. */
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { execFile, spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
+import { cpus } from 'node:os';
 
 export interface Process {
   readonly pid: number;
   /** Resolves with the first line of standard output that matches. */
   line(pattern: RegExp): Promise<string>;
-  /** CPU that all its threads have used so far, in microseconds; Linux only. */
+  /** CPU that it and everything it has started have used so far, in microseconds, threads included; Linux only. */
   cpuUs(): number;
-  /** Resident memory in MiB. */
+  /** Resident memory of the same, in MiB. Pages that they share count each time. */
   rssMiB(): number;
   stop(): Promise<void>;
 }
@@ -19,19 +20,22 @@ export interface StartOptions {
   readonly core?: number | null;
 }
 
-const pins = spawnSync('taskset', ['-c', '0', 'true']).status === 0;
+/** Whether processes can be pinned to two cores. */
+export const pins: boolean = spawnSync('taskset', ['-c', '0,1', 'true']).status === 0 && cpus().length > 1;
 const LINE_LIMIT_MS = 60_000;
 const STOP_LIMIT_MS = 10_000;
+// What a program says at its start; later lines (a sampled access log) are read and forgotten.
+const SAID_CHARACTERS = 64 * 1024;
 
 /** Starts `node` with these arguments. What it says on standard error is shown when it ends badly. */
 export function startNode(args: readonly string[], { env = {}, core = null }: StartOptions = {}): Process {
-  const pinned = core !== null && pins;
-  const command = pinned ? 'taskset' : process.execPath;
-  const full = pinned ? ['-c', String(core), process.execPath, ...args] : [...args];
+  const [command, full] = pinned(process.execPath, args, core);
   const child = spawn(command, full, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
   let out = '';
   let err = '';
-  child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
+  child.stdout.on('data', (chunk: Buffer) => {
+    if (out.length < SAID_CHARACTERS) out += chunk.toString();
+  });
   child.stderr.on('data', (chunk: Buffer) => (err = (err + chunk.toString()).slice(-4_000)));
   const { pid } = child;
   if (pid === undefined) throw new Error(`${command} could not be started`);
@@ -39,9 +43,14 @@ export function startNode(args: readonly string[], { env = {}, core = null }: St
     pid,
     line: (pattern) => lineOf(child, { said: () => out, complained: () => err, pattern }),
     cpuUs: () => cpuUs(pid),
-    rssMiB: () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1_024,
+    rssMiB: () => rssMiB(pid),
     stop: () => stop(child),
   };
+}
+
+function pinned(program: string, args: readonly string[], core: number | null): [command: string, args: string[]] {
+  if (core === null || !pins) return [program, [...args]];
+  return ['taskset', ['-c', String(core), program, ...args]];
 }
 
 function lineOf(
@@ -72,13 +81,24 @@ function lineOf(
   });
 }
 
-/** All threads, to the nanosecond: utime and stime count ticks of 10 ms. */
+/** To the nanosecond: utime and stime count ticks of 10 ms. */
 function cpuUs(pid: number): number {
-  let ns = 0;
+  let us = 0;
   for (const task of readdirSync(`/proc/${pid}/task`)) {
-    ns += Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'utf8').split(' ')[0]);
+    us += Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'utf8').split(' ')[0]) / 1_000;
+    for (const child of childrenOf(pid, task)) us += cpuUs(child);
   }
-  return ns / 1_000;
+  return us;
+}
+
+function rssMiB(pid: number): number {
+  let mib = Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1_024;
+  for (const task of readdirSync(`/proc/${pid}/task`)) for (const child of childrenOf(pid, task)) mib += rssMiB(child);
+  return mib;
+}
+
+function childrenOf(pid: number, task: string): readonly number[] {
+  return readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
 }
 
 function stop(child: ChildProcess): Promise<void> {
@@ -93,8 +113,18 @@ function stop(child: ChildProcess): Promise<void> {
   });
 }
 
-/** Runs `node` with these arguments to its end. @returns what it printed */
-export async function runNode(args: readonly string[], options: StartOptions = {}): Promise<string> {
-  const child = startNode(args, options);
-  return child.line(/\S/);
+/** Runs a program to its end. @returns what it printed @throws when it ends with another code than 0, or not in time */
+export function runProgram(
+  program: string,
+  args: readonly string[],
+  core: number | null,
+  limitMs: number,
+): Promise<string> {
+  const [command, full] = pinned(program, args, core);
+  return new Promise((resolve, reject) => {
+    execFile(command, full, { timeout: limitMs, killSignal: 'SIGKILL' }, (error, stdout, stderr) => {
+      if (error === null) resolve(stdout);
+      else reject(new Error(`${program} failed: ${stderr.slice(-1_000)}`, { cause: error }));
+    });
+  });
 }

@@ -14,12 +14,14 @@ import { startPostgres } from '@banyan/stack/postgres';
 import pg from 'pg';
 import { startNode, type Process } from '../process.ts';
 
-/** Something that follows the source. `count` is how many of the readings above a number it shows. */
+/** Something that follows the source. */
 export interface Follower {
   readonly name: 'native' | 'ours';
   /** On a connection of its own; the relation that shows the readings. */
   readonly target: pg.Client;
   readonly relation: string;
+  /** Of the target's database. */
+  readonly url: string;
   start(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -34,35 +36,40 @@ export interface Place {
 const PASSWORD = 'bench';
 const READY_LIMIT_MS = 60_000;
 const ORDERS = 200;
-
+/** Starts everything; what has been started is stopped again when something does not start. */
 export async function openPlace(): Promise<Place> {
+  const closers: (() => Promise<unknown>)[] = [];
+  const close = async (): Promise<void> => {
+    for (const closer of closers.toReversed()) await closer();
+  };
+  try {
+    return { ...(await open((closer) => closers.push(closer))), close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function open(onClose: (closer: () => Promise<unknown>) => void): Promise<Omit<Place, 'close'>> {
   const folder = mkdtempSync(join(tmpdir(), 'banyan-bench-'));
+  onClose(async () => rmSync(folder, { recursive: true, force: true }));
   chmodSync(folder, 0o711); // As root, Postgres runs under another account and has to get through.
-  const server = await startPostgres({ dataDir: join(folder, 'postgres'), port: 0, password: PASSWORD });
+  const dataDir = join(folder, 'postgres');
+  const server = await startPostgres({ dataDir, port: 0, password: PASSWORD });
+  onClose(() => server.stop('immediate'));
   const urlOf = (database: string): string => server.url.replace(/\/[^/]*$/, `/${database}`);
   const admin = await connect(server.url);
   for (const database of ['legacy', 'native', 'backbone', 'orders']) await admin.query(`CREATE DATABASE ${database}`);
   await admin.end();
   const source = await connect(urlOf('legacy'));
+  onClose(() => source.end());
   await createSchema(source);
   await seed(source, { orders: ORDERS, customers: 20 });
   const native = await nativeFollower(source, urlOf('native'), urlOf('legacy'));
-  const ours = await ourFollower(
-    { legacy: urlOf('legacy'), backbone: urlOf('backbone'), orders: urlOf('orders') },
-    folder,
-  );
-  return {
-    source,
-    sourceUrl: urlOf('legacy'),
-    followers: [native, ours.follower],
-    close: async () => {
-      await native.stop();
-      await ours.close();
-      await Promise.all([source.end(), native.target.end(), ours.follower.target.end()]);
-      await server.stop('immediate');
-      rmSync(folder, { recursive: true, force: true });
-    },
-  };
+  onClose(() => native.target.end());
+  const urls = { legacy: urlOf('legacy'), backbone: urlOf('backbone'), orders: urlOf('orders') };
+  const ours = await ourFollower(urls, folder, onClose);
+  return { source, sourceUrl: urlOf('legacy'), followers: [native, ours] };
 }
 
 /** A connected client; a server that goes away at the end is nobody's error. */
@@ -89,6 +96,7 @@ async function nativeFollower(source: pg.Client, url: string, sourceUrl: string)
     name: 'native',
     target,
     relation: 'container_readings',
+    url,
     start: async () => void (await target.query('ALTER SUBSCRIPTION bench ENABLE')),
     stop: async () => {
       await target.query('ALTER SUBSCRIPTION bench DISABLE');
@@ -104,7 +112,8 @@ async function nativeFollower(source: pg.Client, url: string, sourceUrl: string)
 async function ourFollower(
   urls: { legacy: string; backbone: string; orders: string },
   folder: string,
-): Promise<{ follower: Follower; close(): Promise<void> }> {
+  onClose: (closer: () => Promise<unknown>) => void,
+): Promise<Follower> {
   const cdcPort = await freePort();
   const ordersPort = await freePort();
   const config = join(folder, 'cdc.yaml');
@@ -123,27 +132,31 @@ async function ourFollower(
   const program = (name: string): string => fileURLToPath(import.meta.resolve(`@banyan/${name}/main`));
   const startCdc = (): Process => startNode([program('cdc'), '--config', config]);
   let cdc: Process | null = startCdc();
-  await ready(cdcPort);
-  const orders = startNode([program('new-order-ms')], {
-    env: { ORDERS_PORT: String(ordersPort), DATABASE_URL_ORDERS: urls.orders, DATABASE_URL_BACKBONE: urls.backbone },
-  });
-  await ready(ordersPort);
   const stop = async (): Promise<void> => {
     await cdc?.stop();
     cdc = null;
   };
+  onClose(stop);
+  await ready(cdcPort);
+  const orders = startNode([program('new-order-ms')], {
+    env: { ORDERS_PORT: String(ordersPort), DATABASE_URL_ORDERS: urls.orders, DATABASE_URL_BACKBONE: urls.backbone },
+  });
+  onClose(() => orders.stop());
+  await ready(ordersPort);
   await stop();
-  const follower: Follower = {
+  const target = await connect(urls.orders);
+  onClose(() => target.end());
+  return {
     name: 'ours',
-    target: await connect(urls.orders),
+    target,
     relation: 'read.container_readings',
+    url: urls.orders,
     start: async () => {
       cdc ??= startCdc();
       await ready(cdcPort);
     },
     stop,
   };
-  return { follower, close: async () => void (await Promise.all([stop(), orders.stop()])) };
 }
 
 async function ready(port: number): Promise<void> {
