@@ -45,9 +45,11 @@ export const start: Command = async (args, terminal) => {
   for (const { line, column, message } of started.warnings)
     terminal.err(`${file}:${line}:${column}: warning: ${message}`);
   const { url, adminUrl } = started.running;
+  // Before it is said that it runs: whoever reads that may send a signal at once.
+  const end = ended(started.running);
   if (!json) terminal.err(`admin ${adminUrl}`);
   terminal.out(json ? JSON.stringify({ ready: url, admin: adminUrl }) : `ready ${url}`);
-  await ended(started.running);
+  await end;
   return 0;
 };
 
