@@ -51,7 +51,8 @@ export function buildFacade(context: Context): FastifyInstance {
   // An expectation that is not 100-continue may be ignored (RFC 9110, section 10.1.1).
   server.on('checkExpectation', (req: IncomingMessage, res: ServerResponse) => server.emit('request', req, res));
   // Each pipelined request listens for the end of its connection; upstreams limit how many there can be.
-  server.on('connection', (socket: Socket) => socket.setMaxListeners(0));
+  // And node takes its own ear for errors away when it lets go of a connection: one that is reset then would end the process.
+  server.on('connection', (socket: Socket) => socket.setMaxListeners(0).on('error', () => socket.destroy()));
   server.on('connect', (_req, socket) =>
     turnAway(Object.assign(new Error('a CONNECT'), { code: 'CONNECT' }), socket as Socket, context),
   );

@@ -155,6 +155,8 @@ class Handler implements Dispatcher.DispatchHandler {
       else this.#held.push(chunk);
       return true;
     }
+    // Nothing is handed over when the connection ends behind a paused answer (`connector.ts`), and must not pause it again.
+    if (chunk.length === 0) return true;
     const { res } = this.#request;
     if (res.write(chunk)) return true;
     // Node's server cuts a connection off that has been idle for as long; bytes that leave are no idleness.

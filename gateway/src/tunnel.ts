@@ -34,9 +34,22 @@ const HALF_CLOSED_MS = 30_000;
 
 /** Passes one upgrade on, or gives the request back to the server where it is none that can be. */
 export function tunnel(upgrade: Upgrade, context: Context): void {
+  const { socket } = upgrade;
+  const early = new Early(upgrade);
+  afterAnswers(socket, () => (isUpgrade(upgrade.req) ? enter(upgrade, early, context) : asRequest(upgrade, early)));
+}
+
+/** Node tells of an upgrade at once, even while earlier requests of the connection wait for their answers: those come first. */
+function afterAnswers(socket: Socket, next: () => void): void {
+  const current: unknown = Reflect.get(socket, '_httpMessage');
+  if (socket.destroyed) return;
+  // Not in the same turn: node hands the connection to the next answer when one has closed.
+  if (current instanceof ServerResponse) current.once('close', () => setImmediate(() => afterAnswers(socket, next)));
+  else next();
+}
+
+function enter(upgrade: Upgrade, early: Early, context: Context): void {
   const { req, socket } = upgrade;
-  socket.on('error', () => socket.destroy());
-  if (!isUpgrade(req)) return asRequest(upgrade);
   const generation = context.generations.current;
   // There is no response object for an upgrade; this one only gives the exchange something to hold.
   const exchange = new Exchange(req, new ServerResponse(req), req.url ?? '/', {
@@ -50,7 +63,7 @@ export function tunnel(upgrade: Upgrade, context: Context): void {
     const { code, reason: detail, retryAfterSeconds, because } = decision;
     return turnAway(exchange, socket, { code, detail, retryAfterSeconds }, because);
   }
-  pass({ upgrade, exchange, context, matched, early: new Early(upgrade) }, decision);
+  pass({ upgrade, exchange, context, matched, early }, decision);
 }
 
 /**
@@ -94,19 +107,28 @@ function isUpgrade({ method, headers }: IncomingMessage): boolean {
   return method === 'GET' && bodiless && !/\bh2c\b/i.test(headers.upgrade ?? '');
 }
 
+// Each leaves some listeners behind on the connection. Clients that offer HTTP/2 do so once on each.
+const MAX_REPEATS = 100;
+const repeats = new WeakMap<Socket, number>();
+
 /** Has the server read the same request again, without its `Upgrade`: node treats every request that has one as an upgrade. */
-function asRequest({ req, socket, head }: Upgrade): void {
+function asRequest({ req, socket }: Upgrade, early: Early): void {
   const fields: string[] = [];
   for (let index = 0; index < req.rawHeaders.length; index += 2) {
     const name = req.rawHeaders[index] ?? '';
     if (!['upgrade', 'http2-settings'].includes(name.toLowerCase())) fields.push(name, req.rawHeaders[index + 1] ?? '');
   }
+  const count = (repeats.get(socket) ?? 0) + 1;
+  repeats.set(socket, count);
+  if (count === MAX_REPEATS) fields.push('connection', 'close');
   const line = `${req.method} ${req.url} HTTP/${req.httpVersion}\r\n`;
   const text = headText(0, '', fields);
-  socket.unshift(Buffer.concat([Buffer.from(line + text.slice(text.indexOf('\r\n') + 2), 'latin1'), head]));
+  socket.unshift(Buffer.concat([Buffer.from(line + text.slice(text.indexOf('\r\n') + 2), 'latin1'), early.take()]));
   const { server } = socket as Socket & { server?: NodeJS.EventEmitter };
-  if (server === undefined) socket.destroy();
-  else server.emit('connection', socket);
+  if (server === undefined) return void socket.destroy();
+  server.emit('connection', socket);
+  // It was paused on purpose, which a new listener does not undo.
+  socket.resume();
 }
 
 interface Job {
@@ -178,6 +200,7 @@ function join(job: Job, decision: Forward, server: Server): void {
     const status = answer.statusCode ?? 502;
     if (!finish(status >= 500 ? 'failure' : 'success')) return void answer.destroy();
     socket.setTimeout(job.context.idleMs, () => socket.destroy());
+    answer.setTimeout(server.upstream.timeout.bodyMs, () => answer.destroy());
     early.take();
     decline(answer, socket, headOf(answer, exchange.own(side, because), ['connection', 'close']));
     exchange.end({ side, because, status, code: null });
@@ -257,8 +280,8 @@ function decline(answer: IncomingMessage, socket: Socket, head: string): void {
     else socket.destroy();
   });
   socket.once('close', () => answer.destroy());
-  // Whatever the caller sends on is not for anybody.
-  socket.resume();
+  // Whatever the caller sends on is not for anybody, but its end is that it has left.
+  socket.once('end', () => socket.destroy()).resume();
 }
 
 /** Joins two connections until both have ended. */

@@ -4,6 +4,7 @@
  */
 import { Pool, type Dispatcher } from 'undici';
 import { Breaker } from './breaker.ts';
+import { connector } from './connector.ts';
 import type { Table, Upstream } from './core/table.ts';
 
 // Requests that wait for one of the upstream's connections. Beyond it a queue only turns slowness into timeouts.
@@ -24,7 +25,7 @@ export class Server {
     this.#pool = new Pool(originOf(upstream), {
       connections: upstream.connections,
       pipelining: 1,
-      connect: { timeout: upstream.timeout.connectMs },
+      connect: connector(upstream.timeout.connectMs),
       headersTimeout: upstream.timeout.headersMs,
       bodyTimeout: upstream.timeout.bodyMs,
       keepAliveTimeout: KEEP_ALIVE_MS,

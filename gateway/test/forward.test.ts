@@ -142,6 +142,38 @@ describe('an upstream', () => {
     await settled(gate, 1);
   });
 
+  const closing = (how: string, framing: string) => (socket: Socket) =>
+    socket.once('data', (chunk: Buffer) => {
+      if (!chunk.toString().startsWith('GET /big')) return;
+      socket.write(`HTTP/1.1 200 OK\r\nConnection: close\r\n${framing}\r\n${'x'.repeat(50_000)}`, () => {
+        if (how === 'closes') socket.end();
+        else socket.resetAndDestroy();
+      });
+    });
+
+  test.each([
+    ['closes', '', [true]],
+    ['closes', 'Content-Length: 50000\r\n', [true]],
+    ['closes', 'Content-Length: 50001\r\n', [false]],
+    // Without a length a reset may be taken for the end.
+    ['resets', '', [true, false]],
+    ['resets', 'Content-Length: 50001\r\n', [false]],
+  ])(
+    'that %s its connection behind an answer that has to wait (%j) ends nothing but that',
+    async (how, framing, whole) => {
+      const legacy = await rawUpstream(closing(how, framing));
+      const gate = await front(alone(legacy.url));
+      const client = await wire(gate.port);
+      // The second answer is held until the first has been given up.
+      client.send('GET /mute HTTP/1.1\r\nHost: a\r\n\r\nGET /big HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
+      const text = await client.closed;
+      expect(text).toMatch(/^HTTP\/1\.1 504 /);
+      const ended = framing === '' ? /\r\n0\r\n\r\n$/ : /content-length: 50000\r\n[^]*x{50000}$/i;
+      expect(whole).toContain(ended.test(text));
+      await settled(gate, 2);
+    },
+  );
+
   test('that sends more than it said is cut off', async () => {
     const broken = await rawUpstream((socket) =>
       socket.once('data', () =>
