@@ -1,11 +1,14 @@
 import { fileURLToPath } from 'node:url';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { run, type Running } from '../../test/support/processes.ts';
 import { all, LIMIT_MS, makeWorld, newTopic, records } from './support/world.ts';
 
 const world = makeWorld();
 const worker = fileURLToPath(new URL('support/worker.mjs', import.meta.url));
 const KILLS = 5;
+
+// Each start of a process may take its own limit, and there is one more of them than kills.
+vi.setConfig({ testTimeout: (KILLS + 1) * LIMIT_MS });
 
 function start(role: string, topic: string, name: string): Running {
   return run(process.execPath, [worker, JSON.stringify({ url: world.url, role, topic, name })]);

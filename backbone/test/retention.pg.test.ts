@@ -231,9 +231,7 @@ describe('who comes too late', () => {
       `update banyan_log.head h set start = 450 from banyan_log.topic t where t.id = h.topic and t.name = $1`,
       [name],
     );
-    await world.sql(
-      "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'banyan log consumer'",
-    );
+    await world.cut('banyan log consumer');
     await expect.poll(() => told.length, { timeout: LIMIT_MS }).toBeGreaterThan(0);
     await producer.send([record(name, 'k', 'new')]);
     await got.count(251);

@@ -150,9 +150,25 @@ class LogConsumer implements Consumer {
     this.#session = session;
     this.#supply.restart(session);
     this.#due = null;
-    await (await this.#findClaims(session)).join(session);
-    await this.#reshare(await this.#plan(session));
+    const plan = await this.#sure(session, async () => {
+      await (await this.#findClaims(session)).join(session);
+      return this.#plan(session);
+    });
+    await this.#reshare(plan);
     this.#lookAt = 0;
+  }
+
+  /**
+   * Gives the session up when `work` on its locks fails: a lock outlives the statement that took it, so which of them it holds is
+   * in question then, and nobody else could have what it holds without working on it. Its end lets go of them all.
+   */
+  async #sure<T>(session: Session, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      await session.close();
+      throw error;
+    }
   }
 
   /** Also new partitions of a topic that has grown. */
@@ -207,16 +223,16 @@ class LogConsumer implements Consumer {
     if (release.length > 0) {
       this.#supply.drop(release);
       await this.#flush();
-      await claims.release(session, release);
+      await this.#sure(session, () => claims.release(session, release));
     }
-    const taken = take.length === 0 ? [] : await claims.take(session, take);
+    const taken = take.length === 0 ? [] : await this.#sure(session, () => claims.take(session, take));
     if (taken.length === 0) return;
     try {
       this.#supply.begin(await claims.begin(session, taken, this.#options));
     } catch (error) {
       // Not to hold what is not worked on.
       this.#supply.drop(taken);
-      if (!session.lost) await claims.release(session, taken);
+      if (!session.lost) await this.#sure(session, () => claims.release(session, taken));
       throw error;
     }
     this.#lookAt = 0; // What was written since the claim was read has been notified to nobody.
@@ -264,7 +280,8 @@ class LogConsumer implements Consumer {
       .catch(() => undefined)
       .finally(() => {
         this.#moving = null;
-        if (this.#session === session) this.#move(session);
+        // Also for the session that came after this one: what it has finished meanwhile has been waiting.
+        if (this.#session !== null) this.#move(this.#session);
       });
   }
 
