@@ -348,7 +348,10 @@ describe('what it tells', () => {
   );
 });
 
-/** Prometheus' text format 0.0.4, as strictly as its own parser: comments, samples, each family told once and before its samples. */
+/**
+ * Prometheus' text format 0.0.4, as strictly as its own parser: comments, samples, each family told once and before its
+ * samples. A value is what Go's ParseFloat takes, to which `Nan`, as prom-client has it of an empty histogram, is a number.
+ */
 function families(
   text: string,
 ): Map<string, { type: string; samples: [name: string, labels: string, value: number][] }> {
@@ -362,7 +365,7 @@ function families(
       continue;
     }
     const [, name = '', labels = '', value = ''] =
-      /^([a-zA-Z_:][\w:]*)(?:\{((?:[a-zA-Z_]\w*="(?:[^"\\\n]|\\[\\"n])*",?)*)\})? (-?[0-9.e+-]+|[+-]Inf|NaN)$/.exec(
+      /^([a-zA-Z_:][\w:]*)(?:\{((?:[a-zA-Z_]\w*="(?:[^"\\\n]|\\[\\"n])*",?)*)\})? (-?[0-9.e+-]+|[+-]Inf|Na[Nn])$/.exec(
         line,
       ) ?? [];
     const own = found.get(name) ?? found.get(name.replace(/_(bucket|sum|count)$/, ''));
