@@ -81,13 +81,17 @@ export class Upload extends Readable {
   override _read(): void {
     if (this.#timer === null) this.#begin();
     else this.#timer.refresh();
-    this.#req.resume();
+    if (!this.destroyed) this.#req.resume();
   }
 
   #begin(): void {
+    // Its caller has left, or has been answered and the rest dropped, while nobody read here: what is missing must not look whole.
+    if (this.#req.destroyed || this.#req.readableEnded) {
+      this.destroy(new CallerGone('the body is there no more'));
+      return;
+    }
     this.#timer = setTimeout(this.#onSilence, this.#idleMs);
     this.#req.on('data', this.#onData).once('end', this.#onEnd).once('close', this.#onClose);
-    if (this.#req.destroyed && !this.#req.readableEnded) this.#onClose();
   }
 
   readonly #onData = (chunk: Buffer): void => {

@@ -163,7 +163,13 @@ function passing(exchange: Exchange, found: Passage, context: Context): Body {
   const upload = new Upload(exchange.req, context.idleMs);
   const source = Readable.from(bodyOf(found, upload), { objectMode: false });
   // Destroyed after its reader has lost interest, it must not end the process.
-  source.on('error', () => undefined).once('close', () => upload.destroy());
+  source.on('error', () => undefined);
+  // A generator cannot be ended while it waits for the caller's next bytes: they are called off first.
+  const destroy = source._destroy.bind(source);
+  source._destroy = (error, callback) => {
+    upload.destroy();
+    destroy(error, callback);
+  };
   return { kind: 'stream', source };
 }
 

@@ -168,8 +168,9 @@ describe('an upstream', () => {
       client.send('GET /mute HTTP/1.1\r\nHost: a\r\n\r\nGET /big HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
       const text = await client.closed;
       expect(text).toMatch(/^HTTP\/1\.1 504 /);
-      const ended = framing === '' ? /\r\n0\r\n\r\n$/ : /content-length: 50000\r\n[^]*x{50000}$/i;
-      expect(whole).toContain(ended.test(text));
+      const body = 'x'.repeat(50_000);
+      const ended = framing === '' ? `${body}\r\n0\r\n\r\n` : `Content-Length: 50000\r\n`;
+      expect(whole).toContain(framing === '' ? text.endsWith(ended) : text.includes(ended) && text.endsWith(body));
       await settled(gate, 2);
     },
   );

@@ -362,6 +362,51 @@ describe('an upgrade', () => {
   });
 });
 
+describe('an upgrade behind a request of its connection that waits for its answer', () => {
+  test.each([
+    ['goes on once that has been answered', 'GET', '', '101'],
+    [
+      'is served as a request once that has been answered, as is what comes behind it',
+      'POST',
+      'Content-Length: 2\r\n',
+      '200 OK[^]* 200',
+    ],
+  ])('%s', async (_what, method, length, statuses) => {
+    let finish: (() => void) | null = null;
+    const legacy = await webSockets('legacy');
+    const listeners = legacy.server.listeners('request');
+    legacy.server.removeAllListeners('request').on('request', (req, res) => {
+      if (req.url === '/slow') finish = () => res.end('slow');
+      else for (const listener of listeners) Reflect.apply(listener, legacy.server, [req, res]);
+    });
+    const gate = await front(table(legacy.url, await nobody()).replaceAll('600ms', '20s'));
+    const client = await wire(gate.port);
+    const key = 'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n';
+    const wish = `Connection: Upgrade\r\nUpgrade: websocket\r\n${key}${length}`;
+    client.send(`GET /slow HTTP/1.1\r\nHost: a\r\n\r\n${method} /live HTTP/1.1\r\nHost: a\r\n${wish}\r\n`);
+    if (method === 'POST') client.send('ok'.concat('GET /c HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(3)));
+    await until(() => finish !== null);
+    expect(client.text()).toBe('');
+    (finish as unknown as () => void)();
+    await client.sees(new RegExp(`^HTTP/1\\.1 200 OK[^]*slow[^]*HTTP/1\\.1 ${statuses}`));
+  });
+
+  test('is forgotten when its caller leaves meanwhile', async () => {
+    const legacy = await upstream(() => undefined);
+    const gate = await front(table(legacy.url, await nobody()).replaceAll('600ms', '20s'));
+    for (const reset of [true, false]) {
+      const client = await wire(gate.port);
+      client.send(`GET /slow HTTP/1.1\r\nHost: a\r\n\r\nGET /live HTTP/1.1\r\nHost: a\r\n${UPGRADE}\r\n`);
+      await until(() => legacy.seen.length === (reset ? 1 : 2));
+      if (reset) client.socket.resetAndDestroy();
+      else client.socket.destroy();
+      await until(() => legacy.seen.every(({ left }) => left));
+    }
+    await settled(gate, 2);
+    expect(await gate.ended('status="499"')).toBe(2);
+  });
+});
+
 describe('a request with an Upgrade that is none', () => {
   test('because it has a body is served as it would be without', async () => {
     const legacy = await upstream((req, res) => void req.pipe(res));
