@@ -159,6 +159,8 @@ async function patch(request: FastifyRequest, reply: FastifyReply, options: Admi
     case 'written':
       // Whoever has the answer finds the flip in force, and can make the next one.
       await options.reload();
+      if (isRefused(options.generations, edit.hash))
+        return notInForce(reply, `${id}: ${edit.from} -> ${edit.to}`, options);
       return { route: id, from: edit.from, stage: edit.to, hash: edit.hash, warnings: edit.warnings };
     case 'same':
       return { route: id, from: edit.stage, stage: edit.stage, hash: edit.hash, warnings: [] };
@@ -174,6 +176,16 @@ async function patch(request: FastifyRequest, reply: FastifyReply, options: Admi
     default:
       return edit satisfies never;
   }
+}
+
+/** Whether the file of `hash` was written and then rejected, for what stands in another file: a WSDL. */
+function isRefused({ current, rejection }: Generations, hash: string): boolean {
+  return rejection !== null && rejection.hash === hash && current.hash !== hash;
+}
+
+function notInForce(reply: FastifyReply, what: string, { generations }: AdminOptions): FastifyReply {
+  const why = generations.rejection?.problems.map(({ message }) => message).join('; ') ?? '';
+  return problem(reply, 'GW_BAD_CONFIG', `${what} is written, but not in force: ${why}`);
 }
 
 /** What `GET /api/status` and `banyan status` say. */

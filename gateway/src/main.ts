@@ -66,16 +66,21 @@ async function run(argv: readonly string[], terminal: Terminal): Promise<number>
   }
 }
 
-// Whoever read has gone (`banyan routes | head -1`): the rest is for nobody, and no reason to fail.
+let unwritten = false;
 for (const stream of [process.stdout, process.stderr]) {
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
+  stream.on('error', ({ code = 'unknown' }: NodeJS.ErrnoException) => {
+    // Whoever read has gone (`banyan routes | head -1`): the rest is for nobody, and no reason to fail.
+    if (code === 'EPIPE' || unwritten) return;
+    unwritten = true;
+    process.exitCode = 2;
+    if (stream === process.stdout) process.stderr.write(`cannot write to standard output: ${code}\n`);
   });
 }
 
-process.exitCode = await run(process.argv.slice(2), {
+const code = await run(process.argv.slice(2), {
   out: (line) => process.stdout.write(`${line}\n`),
   err: (line) => process.stderr.write(`${line}\n`),
   env: process.env,
   interactive: process.stdout.isTTY === true,
 });
+process.exitCode = unwritten ? 2 : code;

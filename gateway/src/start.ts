@@ -115,7 +115,7 @@ async function take(loaded: Loaded, generations: Generations, log: Logger): Prom
     log.error({ hash: loaded.hash, problems: loaded.problems }, 'routing file rejected; the last good one serves on');
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    generations.reject({ hash: '', problems: [{ line: 1, column: 1, message }], at: Date.now() });
+    generations.reject({ hash: loaded.hash, problems: [{ line: 1, column: 1, message }], at: Date.now() });
     log.error({ err: error }, 'routing file rejected; the last good one serves on');
   }
 }

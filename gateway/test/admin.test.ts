@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { once } from 'node:events';
 import { createServer, request, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -239,6 +239,28 @@ describe('a flip over HTTP', () => {
       .poll(async () => (await patch(facade, 'order-get', { stage: 'new' })).status, { timeout: 10_000, interval: 100 })
       .toBe(200);
     expect(await readFile(path, 'utf8')).toBe(`${small()}# by hand\n`.replace('stage: legacy', 'stage: new'));
+  });
+
+  test('that was written and is not in force, for what has become of another file, says so', async () => {
+    const wsdl = join(folder, 'orders.wsdl');
+    await copyFile(new URL('soap/fixtures/orders.wsdl', import.meta.url), wsdl);
+    await cp(new URL('soap/fixtures/nested', import.meta.url), join(folder, 'nested'), { recursive: true });
+    const text = `${small()}wsdls:\n  /s: { file: orders.wsdl }\n`;
+    await writeFile(path, text);
+    const facade = await started();
+    await rm(wsdl);
+    const answer = await patch(facade, 'order-get', { stage: 'new' });
+    expect([answer.status, json(answer)]).toEqual([
+      500,
+      {
+        type: 'about:blank',
+        status: 500,
+        code: 'GW_BAD_CONFIG',
+        detail: expect.stringMatching(/^order-get: legacy -> new is written, but not in force: .*orders\.wsdl/s),
+      },
+    ]);
+    expect(await readFile(path, 'utf8')).toBe(text.replace('stage: legacy', 'stage: new'));
+    expect(json(await ask(facade, '/api/routes'))).toMatchObject({ generation: 1, routes: [{ stage: 'legacy' }] });
   });
 
   test('of many at once, over one content, one is made', async () => {

@@ -122,6 +122,21 @@ describe('banyan', () => {
     await once(child, 'close');
     expect(err).toBe('code 0\n');
   });
+
+  // A device that is always full is there on Linux alone.
+  test.skipIf(process.platform !== 'linux')(
+    'whose output cannot be written says so, and exits 2: what was found is not known',
+    async () => {
+      const child = spawn('/bin/sh', ['-c', `exec "${process.execPath}" "${LAUNCHER}" check > /dev/full`], {
+        cwd: folder,
+        stdio: ['ignore', 'ignore', 'pipe'],
+      });
+      let err = '';
+      child.stderr.setEncoding('utf8').on('data', (text: string) => (err += text));
+      const [code] = await once(child, 'close');
+      expect([code, err]).toEqual([2, 'cannot write to standard output: ENOSPC\n']);
+    },
+  );
 });
 
 describe('banyan check', () => {
