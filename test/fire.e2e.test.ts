@@ -14,7 +14,8 @@ import { ask, openScene, withClient, type Scene, type Victim } from './support/s
 
 const KILLS = process.env['CI'] === 'true' ? 10 : 3; // Of each.
 const PER_SECOND = 100;
-const SEED = Number(process.env['FIRE_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
+/** Of what the clerks do, who is killed, and when. How the processes run beside each other no seed repeats. */
+const SEED = Number(process.env['BANYAN_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
 /** At most so long until the next kill: longer than a start takes, so that both those who start and those who work are hit. */
 const MOMENT_MS = 1_500;
 const eventually = { timeout: 60_000, interval: 25 };
@@ -22,6 +23,7 @@ const eventually = { timeout: 60_000, interval: 25 };
 let scene: Scene;
 
 beforeAll(async () => {
+  process.stdout.write(`sync under fire: BANYAN_SEED=${SEED}\n`);
   scene = await openScene({ orders: 300, customers: 30 });
 });
 afterAll(() => scene.close());
@@ -88,7 +90,6 @@ describe('under fire', () => {
     `connector, order service and Postgres killed ${KILLS} times each under ${PER_SECOND} transactions a second: the read model is the monolith's, row by row`,
     { timeout: 240_000 },
     async () => {
-      process.stdout.write(`sync under fire: FIRE_SEED=${SEED}\n`);
       const chance = chanceOf(SEED);
       const began = performance.now();
       const writing = write(scene.legacy, PER_SECOND, SEED);
