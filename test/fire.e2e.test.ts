@@ -6,6 +6,7 @@
  * skipped when of two producers one commits late".
  */
 import { setTimeout as pause } from 'node:timers/promises';
+import { POSITION_HEADER } from '@banyan/backbone/core/position';
 import { openLog } from '@banyan/backbone/log';
 import { TABLES, topicOf } from '@banyan/new-order-ms/core/tables';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
@@ -47,6 +48,38 @@ async function counts(): Promise<{ held: Record<string, bigint>; counted: Record
     held: Object.fromEntries(ends),
     counted: Object.fromEntries([...ends.keys()].map((name) => [name, counted.get(name) ?? 0n])),
   };
+}
+
+interface Repeats {
+  /** Transactions of which something stands in the log more than once: incarnation and LSN of the commit. */
+  readonly transactions: ReadonlySet<string>;
+  /** Places in the stream where it stands with another content than before. */
+  readonly differing: readonly string[];
+}
+
+/**
+ * What stands in the log more than once. It may: a connector that dies in the middle of a transaction sends that one again from
+ * its beginning, and positions keep it from the rows. Neither the rows nor the counts would show if it sent more than that.
+ */
+async function repeats(topics: readonly string[]): Promise<Repeats> {
+  const log = await openLog({ url: scene.backbone, retentionEveryMs: null });
+  const seen = new Map<string, string>();
+  const [transactions, differing] = [new Set<string>(), new Array<string>()];
+  for (const topic of topics)
+    for await (const { key, value, headers } of log.replay({ topic })) {
+      const position = headers.find(({ key: name }) => name === POSITION_HEADER)?.value;
+      if (position === undefined) throw new Error(`a record of ${topic} has no position: ${key}`);
+      const place = `${topic} ${position} ${key}${value === null ? ' tombstone' : ''}`;
+      const { op, before, after } = JSON.parse(value ?? '{}') as Record<string, unknown>;
+      const content = JSON.stringify([op, before, after]);
+      const earlier = seen.get(place);
+      if (earlier !== undefined) transactions.add(position.slice(0, position.lastIndexOf(':')));
+      if (earlier !== undefined && earlier !== content) differing.push(place);
+      seen.set(place, content);
+    }
+  await log.close();
+  if (seen.size === 0) throw new Error(`nothing in ${topics.join(', ')}: nothing could be there twice`);
+  return { transactions, differing };
 }
 
 async function applied(): Promise<number> {
@@ -108,6 +141,11 @@ describe('under fire', () => {
         `sync under fire: ${3 * KILLS} kills in ${seconds.toFixed(1)} s, ${writing.commits} transactions, ${writing.failures} failed, ${records} records; ended otherwise: ${scene.ends.length}\n`,
       );
       expect(counted).toEqual(held);
+      const { transactions, differing } = await repeats(TABLES.map(topicOf));
+      process.stdout.write(`sync under fire: ${transactions.size} transactions were begun twice in the log\n`);
+      expect(differing).toEqual([]);
+      // The checkpoint is written with the batch: a connector that dies, or loses its server, sends one transaction again.
+      expect(transactions.size).toBeLessThanOrEqual(2 * KILLS + scene.ends.length);
       expect(writing.faults).toEqual([]);
       expect(writing.commits).toBeGreaterThan(10 * KILLS);
     },
@@ -204,6 +242,7 @@ describe('what is written', () => {
       const [row] = await ask(scene.orders, 'SELECT count(*)::int FROM read.container_readings');
       return Number(row?.['count']);
     };
+    const earlier = await repeats(['legacy.public.container_readings']);
     await ask(
       scene.legacy,
       `BEGIN; TRUNCATE container_readings; INSERT INTO container_readings (container_id, read_at, temperature, humidity, power)
@@ -216,5 +255,8 @@ describe('what is written', () => {
     expect(await count()).toBe(100_000);
     const { held, counted } = await counts();
     expect(counted).toEqual(held);
+    const { transactions, differing } = await repeats(['legacy.public.container_readings']);
+    expect(differing).toEqual([]);
+    expect(transactions.size - earlier.transactions.size).toBeLessThanOrEqual(1);
   });
 });
