@@ -1,12 +1,26 @@
 /**
- * Opens connections to upstreams for undici, and keeps one of its assertions from ending the process (7.30, `client-h1.js`).
+ * Connections to upstreams, with what undici 7.30 needs to outlive bad requests and bad timing.
+ *
+ * A pool takes a client that refuses a request for a busy one, and waits for ever for it to become free: as many bad requests as
+ * there are connections would cut the upstream off (`pool-base.js`). So a client with nothing in hand says that it is free.
  *
  * An answer whose connection closes behind it is finished by undici when the connection ends. If the caller reads slowly, the
  * answer's parser is paused then, which `Parser.finish` takes for impossible. So a paused parser is resumed a moment before
  * undici hears of the end; of a reset, it hears by another name, with which it does not finish the answer but fails it.
  */
 import type { Socket } from 'node:net';
-import { buildConnector } from 'undici';
+import { buildConnector, Client, type Dispatcher } from 'undici';
+
+class Connection extends Client {
+  override dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
+    return super.dispatch(options, handler) || this.stats.size === 0;
+  }
+}
+
+/** What a pool makes its clients with. */
+export function connection(origin: URL, options: object): Dispatcher {
+  return new Connection(origin, options);
+}
 
 /** @param connectMs for the connection and its TLS, in milliseconds */
 export function connector(connectMs: number): buildConnector.connector {

@@ -58,7 +58,6 @@ export function forward(request: Forward, done: (result: Result) => void): void 
   const settle = server.breaker.begin();
   const handler = new Handler(request, settle, done);
   server.hold();
-  if (server.queueing) handler.limitWait(server.upstream.timeout.headersMs);
   server.dispatch(
     {
       path: request.path,
@@ -71,6 +70,8 @@ export function forward(request: Forward, done: (result: Result) => void): void 
     },
     handler,
   );
+  const { connectMs, headersMs } = server.upstream.timeout;
+  handler.limitWait(connectMs + headersMs);
 }
 
 function bodyOf(body: Body): Buffer | Readable | null {
@@ -106,8 +107,9 @@ class Handler implements Dispatcher.DispatchHandler {
     if (this.#socket.closed) queueMicrotask(this.#onClose);
   }
 
-  /** All connections are busy: gives up when none has become free in time, in milliseconds. */
+  /** Gives up when no connection has become free in time, in milliseconds. */
   limitWait(limitMs: number): void {
+    if (this.#abort !== null || this.#ended) return;
     this.#wait = setTimeout(() => {
       const { name } = this.#request.server.upstream;
       const error = new GatewayError('GW_UPSTREAM_TIMEOUT', `Upstream ${name} has no connection free.`);

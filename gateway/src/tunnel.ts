@@ -39,13 +39,22 @@ export function tunnel(upgrade: Upgrade, context: Context): void {
   afterAnswers(socket, () => (isUpgrade(upgrade.req) ? enter(upgrade, early, context) : asRequest(upgrade, early)));
 }
 
-/** Node tells of an upgrade at once, even while earlier requests of the connection wait for their answers: those come first. */
+/**
+ * Node tells of an upgrade at once, even while earlier requests of the connection wait for their answers, and has let go of the
+ * connection by then. Those come first; that it has room again, and that it stands still, they hear from here.
+ */
 function afterAnswers(socket: Socket, next: () => void): void {
   const current: unknown = Reflect.get(socket, '_httpMessage');
   if (socket.destroyed) return;
-  // Not in the same turn: node hands the connection to the next answer when one has closed.
-  if (current instanceof ServerResponse) current.once('close', () => setImmediate(() => afterAnswers(socket, next)));
-  else next();
+  if (!(current instanceof ServerResponse)) return next();
+  const onDrain = (): boolean => current.emit('drain');
+  const onTimeout = (): void => void socket.destroy();
+  socket.on('drain', onDrain).on('timeout', onTimeout);
+  current.once('close', () => {
+    socket.off('drain', onDrain).off('timeout', onTimeout);
+    // Not in the same turn: node hands the connection to the next answer when one has closed.
+    setImmediate(() => afterAnswers(socket, next));
+  });
 }
 
 function enter(upgrade: Upgrade, early: Early, context: Context): void {

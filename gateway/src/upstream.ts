@@ -4,7 +4,7 @@
  */
 import { Pool, type Dispatcher } from 'undici';
 import { Breaker } from './breaker.ts';
-import { connector } from './connector.ts';
+import { connection, connector } from './connector.ts';
 import type { Table, Upstream } from './core/table.ts';
 
 // Requests that wait for one of the upstream's connections. Beyond it a queue only turns slowness into timeouts.
@@ -25,6 +25,7 @@ export class Server {
     this.#pool = new Pool(originOf(upstream), {
       connections: upstream.connections,
       pipelining: 1,
+      factory: connection,
       connect: connector(upstream.timeout.connectMs),
       headersTimeout: upstream.timeout.headersMs,
       bodyTimeout: upstream.timeout.bodyMs,
@@ -41,11 +42,6 @@ export class Server {
 
   get full(): boolean {
     return this.#outstanding >= this.upstream.connections + MAX_WAITING;
-  }
-
-  /** Whether the last request that was handed over has to wait for a connection. */
-  get queueing(): boolean {
-    return this.#outstanding > this.upstream.connections;
   }
 
   /** A request will be sent here, now or once its body has been read: the pool stays until `release`. */
