@@ -12,7 +12,17 @@ import type { Position } from '@banyan/backbone/core/position';
 import type { Batch } from '@banyan/backbone/transport';
 import { advance, NOTHING, resumeAt, type Applied, type Progress } from './core/applied.ts';
 import { partitionName, project, withSweeps, type Delivery, type Plan, type TableWork } from './core/project.ts';
-import { clearBelowFloor, fill, incomplete, isMissable, quote, raiseFloor, upsert } from './core/statement.ts';
+import {
+  clearBelowFloor,
+  fill,
+  incomplete,
+  isMissable,
+  quote,
+  raiseFloor,
+  takeWatermark,
+  upsert,
+  whole,
+} from './core/statement.ts';
 import { TABLES, WATERMARKS, type Table } from './core/tables.ts';
 import type { Copy } from './copies.ts';
 import { appliedOf, translate, type Session } from './database.ts';
@@ -129,13 +139,19 @@ export class Applier {
     const over = this.#snapshotOver || plan.snapshotOver || progress.applied.length > 0;
     const rows = new Map<string, number>();
     const stillIncomplete = new Map<Table, boolean>();
-    const statements = [
-      ...plan.tables.flatMap((work) => this.#tableStatements(work, rows, stillIncomplete)),
-      ...this.#appliedStatements(progress.applied),
-      ...(over && !this.#snapshotOver ? [this.#snapshotStatement()] : []),
-    ];
-    // A watermark that has to wait changes nothing yet.
-    if (moves.length > 0 || statements.length > 0) await this.#transaction([this.#advance(moves, plan), ...statements]);
+    const ends = over && !this.#snapshotOver;
+    const single = ends ? null : this.#single(plan, moves, { progress, rows });
+    if (single !== null) await this.#query(single).then((result) => single.done?.(result));
+    else {
+      const statements = [
+        ...plan.tables.flatMap((work) => this.#tableStatements(work, rows, stillIncomplete)),
+        ...this.#appliedStatements(progress.applied),
+        ...(ends ? [this.#snapshotStatement()] : []),
+      ];
+      // A watermark that has to wait changes nothing yet.
+      if (moves.length > 0 || statements.length > 0)
+        await this.#transaction([this.#advance(moves, plan), ...statements]);
+    }
     this.#remember(progress, plan, moves);
     this.#snapshotOver = over;
     for (const [table, still] of stillIncomplete) {
@@ -174,25 +190,46 @@ export class Applier {
     return {
       name: 'advance',
       text: `SELECT ${quote(this.copy.name)}.advance($1::text[], $2::int8[], $3::int8[], $4::int4[], $5::int8[])`,
-      values: [
-        arrayOf('text', moves, ({ name }) => name),
-        arrayOf('int8', moves, ({ from }) => from),
-        arrayOf('int8', moves, ({ to }) => to),
-        arrayOf('int4', moves, ({ name }) => plan.incarnations.get(name) ?? 0),
-        arrayOf('int8', moves, ({ count }) => count),
-      ],
+      values: movesOf(moves, plan),
     };
   }
 
+  /** The batch as one statement (`whole`); null where it takes more. */
+  #single(
+    plan: Plan,
+    moves: readonly Move[],
+    { progress, rows }: { progress: Progress; rows: Map<string, number> },
+  ): Statement | null {
+    const [work, ...others] = plan.tables;
+    const [round, ...more] = work?.rounds ?? [];
+    const fresh = progress.applied.filter((one) => !this.#progress.applied.includes(one));
+    if (work === undefined || round === undefined || others.length + more.length > 0 || work.floor !== null)
+      return null;
+    if (moves.length === 0 || fresh.length > 1 || this.#gaps(work)) return null;
+    const mark = fresh[0] === undefined ? [null, null, null, null, null] : markOf(fresh[0]);
+    return {
+      name: `whole ${work.table.name}`,
+      text: whole(this.copy.name, work.table),
+      values: [...encode(work.table, round), ...movesOf(moves, plan), ...mark],
+      done: ({ rowCount }) => void rows.set(work.table.name, rowCount ?? 0),
+    };
+  }
+
+  /** Whether the table has, or gets, a row that lacks a value. */
+  #gaps({ table, rounds }: TableWork): boolean {
+    return this.#incomplete.has(table) || rounds.some((round) => round.some(({ missing }) => missing !== 0));
+  }
+
   #tableStatements(
-    { table, floor, rounds }: TableWork,
+    work: TableWork,
     rows: Map<string, number>,
     stillIncomplete: Map<Table, boolean>,
   ): readonly Statement[] {
+    const { table, floor, rounds } = work;
     const copy = this.copy.name;
     const statements: Statement[] = [];
     if (floor !== null) statements.push(raise(copy, table, floor), { text: clearBelowFloor(copy, table) });
-    const gaps = this.#incomplete.has(table) || rounds.some((round) => round.some(({ missing }) => missing !== 0));
+    const gaps = this.#gaps(work);
     for (const round of rounds) {
       const values = encode(table, round);
       const done = ({ rowCount }: QueryResult): void => {
@@ -212,12 +249,10 @@ export class Applier {
   #appliedStatements(applied: readonly Applied[]): readonly Statement[] {
     return applied
       .filter((one) => !this.#progress.applied.includes(one))
-      .map(({ watermark, offset, timestamp }) => ({
+      .map((one) => ({
         name: 'applied',
-        text: `INSERT INTO ${quote(this.copy.name)}.applied AS a VALUES ($1, $2, $3, $4, $5)
-          ON CONFLICT (source) DO UPDATE SET epoch = excluded.epoch, lsn = excluded.lsn,
-            record_offset = excluded.record_offset, record_ms = excluded.record_ms`,
-        values: [watermark.source, watermark.epoch, formatLsn(watermark.lsn), offset, timestamp],
+        text: takeWatermark(this.copy.name, 'VALUES ($1::text, $2::text, $3::pg_lsn, $4::int8, $5::int8)'),
+        values: markOf(one),
       }));
   }
 
@@ -256,6 +291,22 @@ interface Move {
   readonly from: bigint;
   readonly to: bigint;
   readonly count: number;
+}
+
+/** The parameters of `advance`. */
+function movesOf(moves: readonly Move[], plan: Plan): readonly unknown[] {
+  return [
+    arrayOf('text', moves, ({ name }) => name),
+    arrayOf('int8', moves, ({ from }) => from),
+    arrayOf('int8', moves, ({ to }) => to),
+    arrayOf('int4', moves, ({ name }) => plan.incarnations.get(name) ?? 0),
+    arrayOf('int8', moves, ({ count }) => count),
+  ];
+}
+
+/** The parameters of `takeWatermark`. */
+function markOf({ watermark, offset, timestamp }: Applied): readonly unknown[] {
+  return [watermark.source, watermark.epoch, formatLsn(watermark.lsn), offset, timestamp];
 }
 
 function raise(copy: string, table: Table, { incarnation, lsn, index }: Position): Statement {
