@@ -152,8 +152,6 @@ function checkStage(id: string, entry: FileRoute, stage: Stage, { report }: Cont
   if ((stage.kind === 'new' || stage.kind === 'retired') && entry.new === undefined) {
     report(['routes', id, 'stage'], `stage "${stage.kind}" needs "new:", the upstream that takes over`);
   }
-  if (entry.gone !== undefined && stage.kind !== 'gone')
-    report(['routes', id, 'gone'], 'says what callers of a "gone" route are told, and the stage is another');
 }
 
 /** RFC 9110, section 9.2.1: GET, HEAD, OPTIONS and TRACE are safe. A SOAP call is a POST, and a write unless it is declared. */

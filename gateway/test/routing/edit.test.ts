@@ -107,6 +107,13 @@ describe('a flip changes one word, and no other byte', () => {
     expect((await stat(path)).mode & 0o777).toBe(0o664);
   });
 
+  test('goes to `gone` with words that were prepared, and back again', async () => {
+    await writeFile(path, small().replace(', new: orders', ', new: orders, gone: Use /v2.'));
+    expect(await to('gone')).toMatchObject({ kind: 'written', from: 'legacy', to: 'gone', warnings: [] });
+    expect(await to('legacy')).toMatchObject({ kind: 'written', from: 'gone', to: 'legacy' });
+    expect(await readFile(path, 'utf8')).toContain('gone: Use /v2.');
+  });
+
   test('of a file behind a symlink leaves the symlink', async () => {
     const real = join(folder, 'real.yaml');
     await writeFile(real, small());

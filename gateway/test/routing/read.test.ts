@@ -465,7 +465,6 @@ describe('values', () => {
     ['stage: retired', 'stage: stage "retired" needs "new:"'],
     ['stage: new 5%, new: orders', 'stage: "new 5%" is no stage: only canary and shadow take a percentage'],
     ['stage: canary 150%, new: orders', 'stage: "canary 150%" is no stage: canary needs a percentage from 0% to 100%'],
-    ['stage: legacy, gone: Away.', 'gone: says what callers of a "gone" route are told'],
     ['stage: legacy, new: { upstream: orders, path: "/x/*" }', 'new.path: "*" needs a "*" at the end of "match"'],
     ['stage: legacy, new: { upstream: orders, path: x }', 'new.path: '],
     ['stage: legacy, new: { path: /x }', 'new.upstream: missing: expected text'],
