@@ -63,7 +63,8 @@ function sweeping<T>(swept: T | null): { readonly swept?: T } {
 
 /** The last change of each key is worth keeping for good, unless the operator says how long. */
 function changeTopic(name: string, { partitions, retentionMs }: LogSink): TopicSpec {
-  return { name, partitions, cleanup: 'compact', retentionMs };
+  // The log drops nothing of a compacted topic, so a limit in time that the operator names would have no effect on one.
+  return { name, partitions, cleanup: retentionMs === null ? 'compact' : 'delete', retentionMs };
 }
 
 function watermarkTopic(name: string): TopicSpec {
