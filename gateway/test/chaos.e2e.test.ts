@@ -1,13 +1,10 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Socket } from 'node:net';
 import { once } from 'node:events';
 import { connect, type AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
-import { run } from '../../test/support/processes.ts';
 import { ask, observed, until } from './front.ts';
+import { startProcess } from './standalone.ts';
 import { envelope } from './soap/samples.ts';
 
 // Callers and upstreams that break off anywhere, and say anything: the facade lives on, answers once, and forgets nobody.
@@ -15,7 +12,6 @@ import { envelope } from './soap/samples.ts';
 const SECONDS = process.env['BANYAN_PROVE'] === 'true' ? 120 : 6;
 const CALLERS = 16;
 const SEED = Number(process.env['BANYAN_SEED'] ?? Date.now() % 1_000_000);
-const program = fileURLToPath(new URL('../dist/main.js', import.meta.url));
 const wsdl = fileURLToPath(new URL('../../legacy-monolith/wsdl/OrderService.wsdl', import.meta.url));
 
 /** Numbers from 0 to 1 that a seed repeats. */
@@ -142,11 +138,12 @@ test(
     const roll = dice(SEED);
     const mood = { calm: false };
     const [legacy, orders] = [await breaking(roll, mood), await breaking(roll, mood)];
-    const folder = await mkdtemp(join(tmpdir(), 'banyan-chaos-'));
-    const file = join(folder, 'routing.yaml');
     const keys = 'timeout: { headers: 300ms, body: 300ms }, connections: 8, breaker: { errors: 95%, reset: 100ms }';
-    await writeFile(
-      file,
+    const {
+      running: facade,
+      port,
+      adminUrl,
+    } = await startProcess(
       `version: 1
 upstreams:
   legacy: { url: "${legacy}", ${keys} }
@@ -159,22 +156,6 @@ routes:
   soap: { match: SOAP ${SOAP} GetOrder, effect: read, stage: new, new: orders }
 `,
     );
-    const facade = run(process.execPath, [
-      program,
-      'start',
-      '--routing',
-      file,
-      '--listen',
-      '127.0.0.1:0',
-      '--admin',
-      '127.0.0.1:0',
-    ]);
-    onTestFinished(async () => {
-      await facade.stop('SIGKILL');
-      await rm(folder, { recursive: true, force: true });
-    });
-    const port = Number(new URL((await facade.line(/^ready /)).slice('ready '.length)).port);
-    const adminUrl = (await facade.line(/^admin /)).slice('admin '.length);
     const { ended, outstanding, metric } = observed(adminUrl);
     const deadline = performance.now() + SECONDS * 1_000;
     let calls = 0;

@@ -1,12 +1,8 @@
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { Agent, type IncomingMessage } from 'node:http';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { describe, expect, onTestFinished, test } from 'vitest';
-import { run, type Running } from '../../test/support/processes.ts';
+import { describe, expect, test } from 'vitest';
 import { ask, noise, observed, open, until, upstream, wire } from './front.ts';
+import { startProcess } from './standalone.ts';
 
 // The facade as a process of its own: what it takes of memory, and how it ends.
 
@@ -14,33 +10,6 @@ const alone = (legacy: string): string =>
   `version: 1\nupstreams: { legacy: { url: "${legacy}", timeout: { headers: 60s, body: 60s } } }\ndefault: legacy\n`;
 
 describe('a process', () => {
-  const program = fileURLToPath(new URL('../dist/main.js', import.meta.url));
-
-  async function startProcess(
-    yaml: string,
-  ): Promise<{ running: Running; url: string; port: number; adminUrl: string }> {
-    const folder = await mkdtemp(join(tmpdir(), 'banyan-process-'));
-    const file = join(folder, 'routing.yaml');
-    await writeFile(file, yaml);
-    const running = run(process.execPath, [
-      program,
-      'start',
-      '--routing',
-      file,
-      '--listen',
-      '127.0.0.1:0',
-      '--admin',
-      '127.0.0.1:0',
-    ]);
-    onTestFinished(async () => {
-      await running.stop('SIGKILL');
-      await rm(folder, { recursive: true, force: true });
-    });
-    const url = (await running.line(/^ready /)).slice('ready '.length);
-    const adminUrl = (await running.line(/^admin /)).slice('admin '.length);
-    return { running, url, adminUrl, port: Number(new URL(url).port) };
-  }
-
   const rss = async (adminUrl: string): Promise<number> =>
     (await observed(adminUrl).metric('process_resident_memory_bytes')) ?? NaN;
 
