@@ -56,6 +56,8 @@ export class Applier {
   readonly #incarnations = new Map<string, number>();
   /** Tables with a row that lacks a value. */
   readonly #incomplete = new Set<Table>();
+  /** What was written once is not put together again for each batch. */
+  readonly #texts = new Map<string, string>();
 
   /** @param partitions by topic: how many there are */
   constructor(session: Session, copy: Copy, partitions: ReadonlyMap<string, number>) {
@@ -208,8 +210,7 @@ export class Applier {
     if (moves.length === 0 || fresh.length > 1 || this.#gaps(work)) return null;
     const mark = fresh[0] === undefined ? [null, null, null, null, null] : markOf(fresh[0]);
     return {
-      name: `whole ${work.table.name}`,
-      text: whole(this.copy.name, work.table),
+      ...this.#prepared('whole', work.table, whole),
       values: [...encode(work.table, round), ...movesOf(moves, plan), ...mark],
       done: ({ rowCount }) => void rows.set(work.table.name, rowCount ?? 0),
     };
@@ -235,8 +236,8 @@ export class Applier {
       const done = ({ rowCount }: QueryResult): void => {
         rows.set(table.name, (rows.get(table.name) ?? 0) + (rowCount ?? 0));
       };
-      statements.push({ name: `upsert ${table.name}`, text: upsert(copy, table), values, done });
-      if (gaps) statements.push({ name: `fill ${table.name}`, text: fill(copy, table), values });
+      statements.push({ ...this.#prepared('upsert', table, upsert), values, done });
+      if (gaps) statements.push({ ...this.#prepared('fill', table, fill), values });
     }
     if (gaps)
       statements.push({
@@ -244,6 +245,17 @@ export class Applier {
         done: (result) => stillIncomplete.set(table, result.rows[0]?.['incomplete'] === 't'),
       });
     return statements;
+  }
+
+  #prepared(
+    kind: string,
+    table: Table,
+    write: (copy: string, table: Table) => string,
+  ): { readonly name: string; readonly text: string } {
+    const name = `${kind} ${table.name}`;
+    const text = this.#texts.get(name) ?? write(this.copy.name, table);
+    this.#texts.set(name, text);
+    return { name, text };
   }
 
   #appliedStatements(applied: readonly Applied[]): readonly Statement[] {
