@@ -7,7 +7,7 @@ import { isIP } from 'node:net';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { parseStage } from './core/stage.ts';
 import { codes, GatewayError, type Code } from './error.ts';
-import { explainRest, rowsOf, sentence } from './explain.ts';
+import { explainRest, NOBODY, rowsOf, sentence } from './explain.ts';
 import type { Generations } from './generation.ts';
 import type { Metrics } from './metrics.ts';
 import { factsOf } from './obey.ts';
@@ -138,7 +138,11 @@ function explain(request: FastifyRequest, reply: FastifyReply, { generations }: 
   if (typeof method !== 'string' || typeof path !== 'string' || !path.startsWith('/')) {
     return refuse(reply, 400, 'expected ?method=GET&path=/api/orders/1');
   }
-  const explanation = explainRest(generations.current.table, method, path, factsOf(generations.fleet));
+  const explanation = explainRest(
+    generations.current.table,
+    { method, target: path, asking: NOBODY },
+    factsOf(generations.fleet),
+  );
   return { ...explanation, sentence: sentence(explanation) };
 }
 

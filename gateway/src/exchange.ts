@@ -37,6 +37,8 @@ export class Exchange {
   readonly target: string;
   readonly path: string;
   readonly seen: Seen;
+  /** The caller's IP address. */
+  readonly address: string;
   readonly requestId: string;
   readonly traceparent: string;
   /** The table it is decided by: the one in force when its operation and its body, where they matter, are in hand. */
@@ -60,6 +62,7 @@ export class Exchange {
     const query = this.target.indexOf('?');
     this.path = query === -1 ? this.target : this.target.slice(0, query);
     this.seen = see(req.rawHeaders);
+    this.address = req.socket.remoteAddress ?? 'unknown';
     this.requestId = requestIdOf(this.seen) ?? newRequestId();
     this.traceparent = traceOf(this.seen) ?? newTrace();
     this.generation = context.generation;

@@ -3,10 +3,12 @@
  * would meet. Shared by `banyan explain` and the admin API.
  */
 import { GatewayError } from './error.ts';
-import { decide, type Decision, type Facts } from './core/decide.ts';
+import type { Asked } from './core/caller.ts';
+import { decide, type Also, type Decision, type Facts } from './core/decide.ts';
+import type { Fields } from './core/field.ts';
 import { compile, match } from './core/match.ts';
 import { formatMatch } from './core/pattern.ts';
-import { formatStage } from './core/stage.ts';
+import { formatPercent, formatStage } from './core/stage.ts';
 import type { Route, Table } from './core/table.ts';
 
 export interface Explanation {
@@ -20,11 +22,25 @@ export interface Explanation {
   readonly decision: Decision;
 }
 
+/** Who asks, as far as the one who wants to know says it. */
+export interface Asking {
+  readonly fields: Fields;
+  readonly address: string;
+  readonly override: Asked['override'];
+}
+
+/** Somebody of whom nothing is known. */
+export const NOBODY: Asking = { fields: [], address: '127.0.0.1', override: null };
+
 /**
  * @param target path and query of a REST request
  * @throws GatewayError GW_BAD_REQUEST when it is a SOAP message's, whose route stands in its body
  */
-export function explainRest(table: Table, method: string, target: string, facts: Facts): Explanation {
+export function explainRest(
+  table: Table,
+  { method, target, asking }: { readonly method: string; readonly target: string; readonly asking: Asking },
+  facts: Facts,
+): Explanation {
   const [path = '/'] = target.split('?', 1);
   if (method === 'POST' && table.wsdls.has(path))
     throw new GatewayError(
@@ -35,7 +51,7 @@ export function explainRest(table: Table, method: string, target: string, facts:
   return explained(
     table,
     { method, path, operation: null },
-    { route: matched?.route ?? null, params: matched?.params ?? new Map() },
+    { route: matched?.route ?? null, params: matched?.params ?? new Map(), asking },
     facts,
   );
 }
@@ -44,13 +60,13 @@ export function explainRest(table: Table, method: string, target: string, facts:
 export function explainSoap(
   table: Table,
   path: string,
-  operation: { key: string; route: Route | null },
+  operation: { key: string; route: Route | null; asking: Asking },
   facts: Facts,
 ): Explanation {
   return explained(
     table,
     { method: 'POST', path, operation: operation.key },
-    { route: operation.route, params: new Map() },
+    { route: operation.route, params: new Map(), asking: operation.asking },
     facts,
   );
 }
@@ -58,17 +74,18 @@ export function explainSoap(
 function explained(
   table: Table,
   asked: Pick<Explanation, 'method' | 'path' | 'operation'>,
-  found: { route: Route | null; params: ReadonlyMap<string, string> },
+  found: { route: Route | null; params: ReadonlyMap<string, string>; asking: Asking },
   facts: Facts,
 ): Explanation {
-  const { route, params } = found;
+  const { route, params, asking } = found;
   return {
     ...asked,
     route: route?.id ?? 'default',
     match: route === null ? null : formatMatch(route.match),
     stage: route === null ? null : formatStage(route.stage),
     params: Object.fromEntries(params),
-    decision: decide(table, route, facts),
+    // Drawn for every sample, so that whoever may be asked as well is shown.
+    decision: decide(table, route, { ...asking, params, draw: 0 }, facts),
   };
 }
 
@@ -76,7 +93,13 @@ function explained(
 export function sentence({ decision }: Explanation): string {
   if (decision.kind === 'refuse') return `nobody answers: ${decision.reason} (${decision.because})`;
   const spare = decision.fallback === null ? '' : `; if that cannot be reached, ${decision.fallback.upstream}`;
-  return `${decision.side} answers (upstream ${decision.upstream}), because: ${decision.because}${spare}`;
+  return `${decision.side} answers (upstream ${decision.upstream}), because: ${decision.because}${spare}${alsoWords(decision.also)}`;
+}
+
+function alsoWords(also: Also | null): string {
+  if (also === null) return '';
+  const what = also.as === 'read' ? 'is asked the same' : 'is sent a dry run, if it has agreed to';
+  return `; ${also.upstream} ${what}, for ${formatPercent(also.share)} of requests, and its answer compared`;
 }
 
 /** One row of `banyan routes` and `GET /api/routes`. */

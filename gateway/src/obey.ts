@@ -2,15 +2,18 @@
  * Carries out what `decide` said: forwards, falls back, or refuses; then reports how it ended. Match, decision and dispatch
  * happen in one turn of the event loop, so that a flip falls between requests and never into one.
  */
-import { decide, type Decision, type Facts, type Side } from './core/decide.ts';
+import type { Asked } from './core/caller.ts';
+import { decide, type Facts, type Forwarding } from './core/decide.ts';
 import { onward } from './core/field.ts';
 import type { Matched } from './core/match.ts';
 import { expand } from './core/pattern.ts';
+import type { Side } from './core/side.ts';
 import type { Route } from './core/table.ts';
 import { codes, type GatewayError } from './error.ts';
 import type { Exchange, Observer } from './exchange.ts';
 import { forward, type Body, type Forward } from './forward.ts';
 import type { Generations } from './generation.ts';
+import { overrideOf } from './override.ts';
 import { sendProblem, type Refusal } from './problem.ts';
 import type { Fleet } from './upstream.ts';
 
@@ -46,17 +49,34 @@ export function proceed(
   exchange.generation = generation;
   const route = matched?.route ?? null;
   exchange.route = route?.id ?? 'default';
-  const decision = decide(generation.table, route, factsOf(context.generations.fleet));
+  const decision = decide(generation.table, route, askedOf(exchange, matched), factsOf(context.generations.fleet));
   if (decision.kind === 'refuse') {
     const { code, reason: detail, retryAfterSeconds, because } = decision;
     return (rest.refuse ?? refuse)(exchange, { code, detail, retryAfterSeconds }, because);
   }
+  if (decision.because === 'breaker-open') context.observer.metrics.fallback(exchange.route, decision.because);
   send({ exchange, context, matched, ...rest }, decision);
 }
 
+/** What `decide` may know of the request. */
+export function askedOf(exchange: Exchange, matched: Matched | null): Asked {
+  return {
+    fields: exchange.req.rawHeaders,
+    params: matched?.params ?? NO_PARAMS,
+    address: exchange.address,
+    override: overrideOf(exchange.req.rawHeaders, exchange.generation.table.overrideSecret),
+    draw: Math.random(),
+  };
+}
+
+const NO_PARAMS: ReadonlyMap<string, string> = new Map();
+
 /** What `decide` may know of the moment. */
 export function factsOf(fleet: Fleet): Facts {
-  return { open: (upstream) => fleet.get(upstream)?.breaker.refusing ?? false };
+  return {
+    open: (upstream) => fleet.get(upstream)?.breaker.refusing ?? false,
+    spare: () => true,
+  };
 }
 
 interface Job extends Manner {
@@ -66,7 +86,7 @@ interface Job extends Manner {
   readonly body: Body;
 }
 
-function send(job: Job, decision: Extract<Decision, { kind: 'forward' }>): void {
+function send(job: Job, decision: Forwarding): void {
   const { exchange, context, matched } = job;
   const server = context.generations.fleet.get(decision.upstream);
   const say = job.refuse ?? refuse;
@@ -126,14 +146,14 @@ function send(job: Job, decision: Extract<Decision, { kind: 'forward' }>): void 
   );
 }
 
-function fail(job: Job, decision: Extract<Decision, { kind: 'forward' }>, error: GatewayError): void {
+function fail(job: Job, decision: Forwarding, error: GatewayError): void {
   const { exchange, context, body } = job;
   const { fallback } = decision;
   // A stream has been read by the first attempt and cannot be sent again.
   if (fallback !== null && body.kind !== 'stream' && codes[error.code].retry) {
     context.observer.metrics.fallback(exchange.route, fallback.because);
     const { side, upstream, because } = fallback;
-    return send(job, { kind: 'forward', side, upstream, because, fallback: null });
+    return send(job, { kind: 'forward', side, upstream, because, fallback: null, also: null });
   }
   const retryAfterSeconds = codes[error.code].status === 503 ? 1 : null;
   (job.refuse ?? refuse)(
@@ -184,7 +204,7 @@ export function headersOf(
   drop: readonly string[] = [],
 ): readonly string[] {
   return onward(exchange.req.rawHeaders, exchange.seen, {
-    address: exchange.req.socket.remoteAddress ?? 'unknown',
+    address: exchange.address,
     scheme: 'http',
     requestId: exchange.requestId,
     traceparent: exchange.traceparent,

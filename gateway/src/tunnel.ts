@@ -9,12 +9,12 @@ import { request as httpRequest, ServerResponse, type ClientRequest, type Incomi
 import { request as httpsRequest } from 'node:https';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { decide, type Decision } from './core/decide.ts';
+import { decide, type Forwarding } from './core/decide.ts';
 import { homeward } from './core/field.ts';
 import { match, type Matched } from './core/match.ts';
 import { codes } from './error.ts';
 import { Exchange } from './exchange.ts';
-import { factsOf, headersOf, targetOf, type Context } from './obey.ts';
+import { askedOf, factsOf, headersOf, targetOf, type Context } from './obey.ts';
 import { headText, sendRawProblem, type Refusal } from './problem.ts';
 import type { Server } from './upstream.ts';
 
@@ -67,7 +67,12 @@ function enter(upgrade: Upgrade, early: Early, context: Context): void {
   });
   const matched = match(generation.matcher, exchange.method, exchange.path);
   exchange.route = matched?.route.id ?? 'default';
-  const decision = decide(generation.table, matched?.route ?? null, factsOf(context.generations.fleet));
+  const decision = decide(
+    generation.table,
+    matched?.route ?? null,
+    askedOf(exchange, matched),
+    factsOf(context.generations.fleet),
+  );
   if (decision.kind === 'refuse') {
     const { code, reason: detail, retryAfterSeconds, because } = decision;
     return turnAway(exchange, socket, { code, detail, retryAfterSeconds }, because);
@@ -148,9 +153,7 @@ interface Job {
   readonly early: Early;
 }
 
-type Forward = Extract<Decision, { kind: 'forward' }>;
-
-function pass(job: Job, decision: Forward): void {
+function pass(job: Job, decision: Forwarding): void {
   const { exchange, context, upgrade } = job;
   const server = context.generations.fleet.get(decision.upstream);
   const say = (code: 'GW_NO_UPSTREAM' | 'GW_OVERLOADED', detail: string, because: string): void =>
@@ -167,7 +170,7 @@ function pass(job: Job, decision: Forward): void {
   join(job, decision, server);
 }
 
-function join(job: Job, decision: Forward, server: Server): void {
+function join(job: Job, decision: Forwarding, server: Server): void {
   const { exchange, early } = job;
   const { socket } = job.upgrade;
   const { side, because } = decision;
@@ -219,7 +222,7 @@ function join(job: Job, decision: Forward, server: Server): void {
 
 class Late extends Error {}
 
-function ask({ upgrade: { req }, exchange, matched }: Job, { side }: Forward, server: Server): ClientRequest {
+function ask({ upgrade: { req }, exchange, matched }: Job, { side }: Forwarding, server: Server): ClientRequest {
   const { urls, timeout } = server.upstream;
   const origin = new URL(urls[0] ?? '');
   const send = origin.protocol === 'https:' ? httpsRequest : httpRequest;
@@ -249,12 +252,12 @@ function ask({ upgrade: { req }, exchange, matched }: Job, { side }: Forward, se
   return asking;
 }
 
-function fail(job: Job, decision: Forward, error: Error): void {
+function fail(job: Job, decision: Forwarding, error: Error): void {
   const { exchange, context, upgrade } = job;
   const { fallback, upstream } = decision;
   if (fallback !== null) {
     context.observer.metrics.fallback(exchange.route, fallback.because);
-    return pass(job, { kind: 'forward', ...fallback, fallback: null });
+    return pass(job, { kind: 'forward', ...fallback, fallback: null, also: null });
   }
   job.early.take();
   turnAway(exchange, upgrade.socket, refusalFor(error, upstream), decision.because);

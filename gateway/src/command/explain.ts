@@ -1,17 +1,18 @@
 /** `banyan explain METHOD PATH`: which route, which side, and why, by the file and with every breaker closed. */
 import { constants, createReadStream } from 'node:fs';
 import { access } from 'node:fs/promises';
-import { explainRest, explainSoap, sentence, type Explanation } from '../explain.ts';
+import { explainRest, explainSoap, NOBODY, sentence, type Asking, type Explanation } from '../explain.ts';
 import { GatewayError } from '../error.ts';
 import { loadRouting } from '../routing.ts';
+import { overrideOf } from '../override.ts';
 import { operationOf, servicesOf } from '../soap.ts';
 import type { Table } from '../core/table.ts';
 import type { Command } from './command.ts';
 import { fail, refuse } from './failure.ts';
 import { readFlags, routingFile } from './flags.ts';
 
-const USAGE = 'banyan explain METHOD PATH [-H "Name: value" …] [--soap FILE] [--routing FILE] [--json]';
-const CALM = { open: () => false };
+const USAGE = 'banyan explain METHOD PATH [-H "Name: value" …] [--soap FILE] [--ip ADDRESS] [--routing FILE] [--json]';
+const CALM = { open: () => false, spare: () => true };
 
 export const explain: Command = async (args, terminal) => {
   const options = {
@@ -19,6 +20,7 @@ export const explain: Command = async (args, terminal) => {
     json: { type: 'boolean' },
     header: { type: 'string', short: 'H', multiple: true },
     soap: { type: 'string' },
+    ip: { type: 'string' },
   } as const;
   const flags = readFlags(args, { options, count: [2, 2], usage: USAGE }, terminal);
   if (flags === null) return 2;
@@ -32,20 +34,18 @@ export const explain: Command = async (args, terminal) => {
   const loaded = await loadRouting(file, terminal.env);
   if (loaded.kind === 'rejected') return refuse(terminal, flags.on('json'), { file, problems: loaded.problems });
   const message = flags.text('soap');
+  const override = overrideOf(headers, loaded.table.overrideSecret);
+  const asking: Asking = { fields: headers, address: flags.text('ip') ?? NOBODY.address, override };
   const explanation =
     message === undefined
-      ? explainRest(loaded.table, method.toUpperCase(), target, CALM)
-      : await soap(loaded.table, target, { message, headers });
+      ? explainRest(loaded.table, { method: method.toUpperCase(), target, asking }, CALM)
+      : await soap(loaded.table, target, { message, asking });
   if (flags.on('json')) terminal.out(JSON.stringify({ ...explanation, sentence: sentence(explanation) }));
   else for (const line of lines(explanation)) terminal.out(line);
   return 0;
 };
 
-async function soap(
-  table: Table,
-  path: string,
-  asked: { message: string; headers: readonly string[] },
-): Promise<Explanation> {
+async function soap(table: Table, path: string, asked: { message: string; asking: Asking }): Promise<Explanation> {
   const service = (await servicesOf(table)).get(path);
   if (service === undefined)
     throw new GatewayError('GW_BAD_REQUEST', `${path} is not the path of a SOAP service in the file`);
@@ -54,8 +54,8 @@ async function soap(
       cause: error,
     });
   });
-  const found = await operationOf(service, asked.headers, createReadStream(asked.message));
-  return explainSoap(table, path, found, CALM);
+  const found = await operationOf(service, asked.asking.fields, createReadStream(asked.message));
+  return explainSoap(table, path, { ...found, asking: asked.asking }, CALM);
 }
 
 function headersOf(lines: readonly string[]): string[] | null {

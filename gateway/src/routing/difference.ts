@@ -3,11 +3,8 @@
  */
 import { parseAllow, problemOfEntry, type Entry } from '../core/ledger.ts';
 import { parseAt } from '../core/path.ts';
-import type { Path } from './document.ts';
-import { nearest } from './problem.ts';
+import { nearest, type Report } from './problem.ts';
 import type { File, FileDifference } from './shape.ts';
-
-type Report = (path: Path, message: string) => void;
 
 /** Every entry that could be read; what could not is reported. */
 export function entries(file: File, report: Report): readonly Entry[] {

@@ -8,6 +8,9 @@ import type { Path, Problem, Source } from './document.ts';
 
 type Issue = z.core.$ZodIssue;
 
+/** Takes a problem of the entry at `path`; the place is added. */
+export type Report = (path: Path, message: string) => void;
+
 /** All issues of a failed parse, in the order of the file. `keysAt` names the keys that a map at a path may have. */
 export function problemsOf(
   issues: readonly Issue[],

@@ -4,29 +4,21 @@
  */
 import { collisions } from '../core/match.ts';
 import { formatMatch, readMatch, readPath, type Read } from '../core/pattern.ts';
-import { parsePercent, parseStage, type Stage } from '../core/stage.ts';
+import { parseStage, type Stage } from '../core/stage.ts';
 import { settable } from '../core/field.ts';
-import type { Match, Route, Segment, Successor, Table, Upstream, Wsdl } from '../core/table.ts';
-import { parseDuration } from '../core/unit.ts';
-import type { Path, Problem, Source } from './document.ts';
+import type { Match, Route, Segment, Successor, Table, Wsdl } from '../core/table.ts';
+import { audienceOf } from './audience.ts';
+import type { Problem, Source } from './document.ts';
 import { entries } from './difference.ts';
-import { nearest } from './problem.ts';
-import type { File, FileRoute, FileUpstream } from './shape.ts';
+import { nearest, type Report } from './problem.ts';
+import type { File, FileRoute } from './shape.ts';
+import { trustOf } from './trust.ts';
+import { checkUpstream, upstreamOf } from './upstream.ts';
 
 export interface Resolved {
   readonly table: Table;
   readonly problems: readonly Problem[];
 }
-
-/** What a file says nothing about. Times in milliseconds. */
-const DEFAULTS = {
-  // A listening server on the same network answers SYN within a few milliseconds; a second means it is gone.
-  connectMs: 1_000,
-  headersMs: 5_000, // routing.yaml's documented default
-  bodyMs: 30_000, // silence between two chunks, not the whole body
-  connections: 128,
-  breaker: { errors: 0.5, volume: 20, windowMs: 10_000, resetMs: 5_000 },
-} as const;
 
 export function resolve(file: File, source: Source): Resolved {
   const problems: Problem[] = [];
@@ -34,7 +26,7 @@ export function resolve(file: File, source: Source): Resolved {
     problems.push({ ...source.placeOf(path), message: `${path.map(String).join('.')}: ${message}` });
   };
   const upstreams = new Map(Object.entries(file.upstreams).map(([name, entry]) => [name, upstreamOf(name, entry)]));
-  for (const upstream of upstreams.values()) checkTimes(upstream, report);
+  for (const upstream of upstreams.values()) checkUpstream(upstream, report);
   const legacy = typeof file.default === 'string' ? file.default : file.default.upstream;
   const known = [...upstreams.keys()];
   if (!upstreams.has(legacy))
@@ -65,6 +57,9 @@ export function resolve(file: File, source: Source): Resolved {
     wsdls: withSoapPaths(wsdls, routes),
     differences,
     publicUrl: file.publicUrl === undefined ? null : file.publicUrl.replace(/\/+$/, ''),
+    trust: trustOf(file, report),
+    overrideSecret: file.overrides?.secret ?? null,
+    forwarder: file.forwarder ?? 'direct',
     expose: file.expose ?? true,
   };
   return { table, problems };
@@ -72,47 +67,6 @@ export function resolve(file: File, source: Source): Resolved {
 
 const unknownUpstream = (name: string, known: readonly string[]): string =>
   `no upstream is named "${name}"${nearest(name, known)}`;
-
-function upstreamOf(name: string, entry: FileUpstream): Upstream {
-  const long = typeof entry === 'string' ? { url: entry } : entry;
-  const ms = (text: string | undefined, otherwise: number): number =>
-    text === undefined ? otherwise : (parseDuration(text) ?? otherwise);
-  const { breaker } = long;
-  return {
-    name,
-    urls: (Array.isArray(long.url) ? long.url : [long.url]).map((url) => url.replace(/\/$/, '')),
-    timeout: {
-      connectMs: ms(long.timeout?.connect, DEFAULTS.connectMs),
-      headersMs: ms(long.timeout?.headers, DEFAULTS.headersMs),
-      bodyMs: ms(long.timeout?.body, DEFAULTS.bodyMs),
-    },
-    connections: Number(long.connections ?? DEFAULTS.connections),
-    health: null,
-    breaker: {
-      errors: parsePercent(breaker?.errors ?? '') ?? DEFAULTS.breaker.errors,
-      volume: Number(breaker?.volume ?? DEFAULTS.breaker.volume),
-      windowMs: ms(breaker?.window, DEFAULTS.breaker.windowMs),
-      resetMs: ms(breaker?.reset, DEFAULTS.breaker.resetMs),
-    },
-  };
-}
-
-type Report = (path: Path, message: string) => void;
-
-// Node's timers hold 24 days and fire at once beyond; a day is more than anybody means.
-const MOST_MS = 86_400_000;
-
-function checkTimes({ name, timeout, breaker }: Upstream, report: Report): void {
-  const check = (path: Path, ms: number, least: { readonly ms: number; readonly because: string }): void => {
-    if (ms < least.ms || ms > MOST_MS) report(['upstreams', name, ...path], `expected from ${least.because} to 1d`);
-  };
-  const some = { ms: 1, because: '1ms' };
-  check(['timeout', 'connect'], timeout.connectMs, some);
-  check(['timeout', 'headers'], timeout.headersMs, some);
-  check(['timeout', 'body'], timeout.bodyMs, some);
-  check(['breaker', 'reset'], breaker.resetMs, some);
-  check(['breaker', 'window'], breaker.windowMs, { ms: 1_000, because: '1s (ten buckets share it)' });
-}
 
 interface Context {
   readonly report: Report;
@@ -136,20 +90,24 @@ function routeOf(id: string, entry: FileRoute, context: Context): Route | null {
   const successor = successorOf(id, entry, context, match);
   if (stage !== null) checkStage(id, entry, stage, context);
   if (match === null || stage === null) return null;
+  const effect = entry.effect ?? effectOf(match);
   return {
     id,
     match,
     stage,
     successor,
-    effect: entry.effect ?? effectOf(match),
+    effect,
     fallback: entry.fallback ?? 'reads',
+    ...audienceOf(id, entry, { match, stage, effect }, report),
     gone: entry.gone ?? 'This service has been retired.',
     line: context.line,
   };
 }
 
 function checkStage(id: string, entry: FileRoute, stage: Stage, { report }: Context): void {
-  if ((stage.kind === 'new' || stage.kind === 'retired') && entry.new === undefined) {
+  const needsNew =
+    stage.kind === 'new' || stage.kind === 'retired' || stage.kind === 'shadow' || stage.kind === 'canary';
+  if (needsNew && entry.new === undefined) {
     report(['routes', id, 'stage'], `stage "${stage.kind}" needs "new:", the upstream that takes over`);
   }
 }

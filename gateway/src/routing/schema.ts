@@ -71,6 +71,15 @@ const upstream = z.strictObject({
       reset: duration.optional(),
     })
     .optional(),
+  spare: z.strictObject({ rate: count(1_000_000).optional(), share: percent.optional() }).optional(),
+  host: z
+    .string()
+    .regex(
+      /^(caller|own|[A-Za-z0-9.-]{1,253}(:\d{1,5})?)$/,
+      'expected caller, own, or a host such as api.example.com:8443',
+    )
+    .optional(),
+  rewrite: z.array(z.enum(['location', 'cookies'])).optional(),
 });
 
 const status = z.string().regex(/^([1-5]\d\d)$/, 'expected a status such as 404');

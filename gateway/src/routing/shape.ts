@@ -21,6 +21,9 @@ export interface FileUpstreamLong {
     window?: Maybe<string>;
     reset?: Maybe<string>;
   }>;
+  spare?: Maybe<{ rate?: Maybe<number | string>; share?: Maybe<string> }>;
+  host?: Maybe<string>;
+  rewrite?: Maybe<('location' | 'cookies')[]>;
 }
 
 export type FileUpstream = string | FileUpstreamLong;
@@ -43,13 +46,20 @@ export interface FileRoute {
   fallback?: Maybe<'never' | 'reads'>;
   gone?: Maybe<string>;
   sticky?: Maybe<string[]>;
-  when?: unknown;
+  when?: Maybe<{ header?: Maybe<Record<string, string>>; cookie?: Maybe<Record<string, string>> }>;
   cohort?: Maybe<string>;
   fresh?: Maybe<{ readModel: string; wait?: Maybe<string>; maxLag?: Maybe<string>; strict?: Maybe<boolean> }>;
   writes?: Maybe<string | string[]>;
-  owner?: unknown;
+  owner?: Maybe<{ param: string; legacy: string }>;
   exclusive?: Maybe<boolean>;
-  parity?: unknown;
+  parity?: Maybe<{
+    sample?: Maybe<string>;
+    noise?: Maybe<string>;
+    confidence?: Maybe<string>;
+    redact?: Maybe<string[]>;
+    headers?: Maybe<string[]>;
+    budget?: Maybe<{ time?: Maybe<string>; size?: Maybe<string> }>;
+  }>;
   guard?: unknown;
   promote?: unknown;
 }
@@ -80,8 +90,8 @@ export interface File {
   routes?: Maybe<Record<string, FileRoute>>;
   differences?: Maybe<Record<string, FileDifference>>;
   publicUrl?: Maybe<string>;
-  trustProxy?: unknown;
-  overrides?: unknown;
+  trustProxy?: Maybe<boolean | string[]>;
+  overrides?: Maybe<{ secret: string }>;
   replicas?: unknown;
   forwarder?: Maybe<'direct' | 'http-proxy'>;
   expose?: Maybe<boolean>;

@@ -6,10 +6,11 @@ import { parseStage } from '../core/stage.ts';
 import type { Path, Problem, Source } from './document.ts';
 import type { File } from './shape.ts';
 
-const TOP: readonly (keyof File)[] = ['readModels', 'trustProxy', 'overrides', 'replicas'];
-const ROUTE = ['sticky', 'when', 'cohort', 'fresh', 'writes', 'owner', 'exclusive', 'parity'] as const;
+const TOP: readonly (keyof File)[] = ['readModels', 'trustProxy', 'replicas'];
+const ROUTE = ['fresh', 'writes'] as const;
+const PARITY = ['sample', 'budget', 'noise', 'confidence', 'redact', 'headers'] as const;
+const UPSTREAM = ['health', 'spare', 'host', 'rewrite'] as const;
 const SUCCESSOR = ['rest', 'response', 'rename', 'faults'] as const;
-const UPSTREAM = ['health'] as const;
 
 /** Everything in the file that is not supported yet, each as a problem. */
 export function unsupported(file: File, source: Source): Problem[] {
@@ -24,31 +25,27 @@ export function unsupported(file: File, source: Source): Problem[] {
   }
   for (const [id, route] of Object.entries(file.routes ?? {})) {
     for (const key of ROUTE) if (route[key] !== undefined) found.push(['routes', id, key]);
+    for (const key of PARITY) if (route.parity?.[key] !== undefined) found.push(['routes', id, 'parity', key]);
+    for (const [index, key] of (route.sticky ?? []).entries())
+      if (key.startsWith('soap:')) found.push(['routes', id, 'sticky', index]);
+    if (parseStage(route.stage)?.kind === 'shadow') found.push(['routes', id, 'stage']);
     if (typeof route.new !== 'object') continue;
     for (const key of SUCCESSOR) if (route.new[key] !== undefined) found.push(['routes', id, 'new', key]);
   }
-  return [...found.map((path) => refusal(path, source)), ...stages(file, source)];
+  return found.map((path) => refusal(path, source));
 }
 
 function refusal(path: Path, source: Source): Problem {
   const last = path.at(-1);
-  const what = last === 1 ? 'several URLs for one upstream are' : `"${String(last)}" is`;
+  const where = path.map(String).join('.');
+  if (last === 'stage')
+    return { ...source.placeOf(path), message: `${where}: stage "shadow" is not supported yet: choose another` };
+  const what =
+    path[2] === 'url'
+      ? 'several URLs for one upstream are'
+      : `${typeof last === 'number' ? 'this key' : `"${String(last)}"`} is`;
   const place = typeof last === 'number' ? source.placeOf(path) : source.placeOfKey(path);
-  return { ...place, message: `${path.map(String).join('.')}: ${what} not supported yet: remove it` };
-}
-
-function stages(file: File, source: Source): Problem[] {
-  return Object.entries(file.routes ?? {}).flatMap(([id, route]) => {
-    const kind = parseStage(route.stage)?.kind;
-    if (kind !== 'shadow' && kind !== 'canary') return [];
-    const path = ['routes', id, 'stage'];
-    return [
-      {
-        ...source.placeOf(path),
-        message: `${path.join('.')}: stage "${kind}" is not supported yet: use legacy, new, retired, held or gone`,
-      },
-    ];
-  });
+  return { ...place, message: `${where}: ${what} not supported yet: remove it` };
 }
 
 /** Keys that are checked but not acted on yet: warnings, not problems. */

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { decide, type Decision } from '@banyan/gateway/core/decide';
 import type { Route } from '@banyan/gateway/core/table';
-import { facts, routeOf, tableOf } from '../tables.ts';
+import { asked, facts, routeOf, tableOf } from '../tables.ts';
 
 type Kind = Exclude<Route['stage']['kind'], 'shadow' | 'canary'>;
 
@@ -78,48 +78,51 @@ describe('who answers', () => {
 
   test.each(cells)('%s, a %s, fallback %s, breakers open: %s -> %s', (...[kind, effect, fallback, open, expected]) => {
     const route = routeOf({ stage: { kind }, effect, fallback });
-    expect(short(decide(tableOf([route]), route, openAt(open)))).toBe(expected);
+    expect(short(decide(tableOf([route]), route, asked(), openAt(open)))).toBe(expected);
   });
 
   test('what no route names goes to the default, or nowhere while its breaker is open', () => {
-    expect(decide(tableOf([]), null, facts('orders'))).toEqual({
+    expect(decide(tableOf([]), null, asked(), facts('orders'))).toEqual({
       kind: 'forward',
       side: 'legacy',
       upstream: 'legacy',
       fallback: null,
+      also: null,
       because: 'default',
     });
-    expect(short(decide(tableOf([]), null, facts('legacy')))).toBe('503');
+    expect(short(decide(tableOf([]), null, asked(), facts('legacy')))).toBe('503');
   });
 
   test('the decision names upstreams as the file does, and says why', () => {
     const route = routeOf({ stage: { kind: 'new' }, successor: { upstream: 'v2', path: null, headers: [] } });
     const table = tableOf([route], { legacy: 'monolith' });
-    expect(decide(table, route, facts())).toEqual({
+    expect(decide(table, route, asked(), facts())).toEqual({
       kind: 'forward',
       side: 'new',
       upstream: 'v2',
       fallback: { side: 'legacy', upstream: 'monolith', because: 'unreachable' },
+      also: null,
       because: 'stage',
     });
-    expect(decide(table, route, facts('v2'))).toEqual({
+    expect(decide(table, route, asked(), facts('v2'))).toEqual({
       kind: 'forward',
       side: 'legacy',
       upstream: 'monolith',
       fallback: null,
+      also: null,
       because: 'breaker-open',
     });
   });
 
   test('a refusal says what to tell the caller, and when to come again', () => {
     const held = routeOf({ id: 'order-book', stage: { kind: 'held' } });
-    expect(decide(tableOf([held]), held, facts())).toMatchObject({
+    expect(decide(tableOf([held]), held, asked(), facts())).toMatchObject({
       code: 'GW_HELD',
       retryAfterSeconds: 5,
       because: 'held',
     });
     const gone = routeOf({ stage: { kind: 'gone' }, gone: 'Use /v2.' });
-    expect(decide(tableOf([gone]), gone, facts())).toEqual({
+    expect(decide(tableOf([gone]), gone, asked(), facts())).toEqual({
       kind: 'refuse',
       code: 'GW_GONE',
       reason: 'Use /v2.',
@@ -127,7 +130,7 @@ describe('who answers', () => {
       because: 'gone',
     });
     const open = routeOf({ stage: { kind: 'retired' } });
-    expect(decide(tableOf([open]), open, facts('orders'))).toMatchObject({
+    expect(decide(tableOf([open]), open, asked(), facts('orders'))).toMatchObject({
       code: 'GW_BREAKER_OPEN',
       retryAfterSeconds: 5,
       because: 'breaker-open',
@@ -137,7 +140,7 @@ describe('who answers', () => {
   test('a route without a successor never moves a request to new', () => {
     const sides = stages.map((kind) => {
       const route = routeOf({ stage: { kind }, successor: null });
-      return short(decide(tableOf([route]), route, facts()));
+      return short(decide(tableOf([route]), route, asked(), facts()));
     });
     expect(sides).toEqual(['L', '503', '503', 'held', 'gone']);
   });
@@ -152,7 +155,7 @@ describe('who answers', () => {
         fc.boolean(),
         (...[kind, effect, fallback, open, successor]) => {
           const route = routeOf({ stage: { kind }, effect, fallback, ...(successor ? {} : { successor: null }) });
-          const decision = decide(tableOf([route]), route, openAt(open));
+          const decision = decide(tableOf([route]), route, asked(), openAt(open));
           const sides = contacted(decision);
           const moved = kind !== 'legacy' && kind !== 'new';
           expect(moved && sides.some(({ side }) => side === 'legacy')).toBe(false);

@@ -7,8 +7,9 @@ import type { Terminal } from '@banyan/gateway/command/command';
 import { parseHttp } from '@banyan/gateway/core/corpus';
 import type { Entry } from '@banyan/gateway/core/ledger';
 import { compile, match } from '@banyan/gateway/core/match';
+import { routeOf, tableOf, upstreamOf } from '../tables.ts';
 import { readMatch, readPath } from '@banyan/gateway/core/pattern';
-import type { Route, Successor, Table, Upstream } from '@banyan/gateway/core/table';
+import type { Route, Successor, Upstream } from '@banyan/gateway/core/table';
 import type { Item } from '@banyan/gateway/parity/corpus';
 import type { RunOptions } from '@banyan/gateway/parity/run';
 
@@ -46,22 +47,14 @@ export function json(res: ServerResponse, text: string, status = 200): void {
 }
 
 export function upstream(name: string, url: string, timeout: Partial<Upstream['timeout']> = {}): Upstream {
-  return {
-    name,
-    urls: [url],
-    timeout: { connectMs: 1000, headersMs: 5000, bodyMs: 5000, ...timeout },
-    connections: 16,
-    health: null,
-    breaker: { errors: 0.5, volume: 20, windowMs: 10_000, resetMs: 5000 },
-  };
+  const { timeout: usual } = upstreamOf(name);
+  return upstreamOf(name, { urls: [url], timeout: { ...usual, bodyMs: 5_000, ...timeout }, connections: 16 });
 }
 
 export function route(id: string, pattern: string, more: Partial<Route> = {}): Route {
   const read = readMatch(pattern);
   if (read.kind === 'bad') throw new Error(read.because);
-  const successor: Successor = { upstream: 'orders', path: null, headers: [] };
-  const stage = { kind: 'legacy' } as const;
-  return { id, match: read.value, stage, successor, effect: 'read', fallback: 'reads', gone: '', line: 1, ...more };
+  return routeOf({ id, match: read.value, gone: '', ...more });
 }
 
 export function pathOf(text: string): Successor['path'] {
@@ -82,15 +75,7 @@ interface World {
 /** The options of a run of the `.http` text `corpus`. */
 export function world({ control, candidate, routes, corpus, differences = [], timeout }: World): RunOptions {
   const upstreams = [upstream('legacy', control, timeout), upstream('orders', candidate, timeout)];
-  const table: Table = {
-    upstreams: new Map(upstreams.map((one) => [one.name, one])),
-    legacy: 'legacy',
-    routes,
-    wsdls: new Map(),
-    differences,
-    publicUrl: null,
-    expose: true,
-  };
+  const table = tableOf(routes, { upstreams: new Map(upstreams.map((one) => [one.name, one])), differences });
   const matcher = compile(routes);
   return {
     table,
