@@ -217,7 +217,6 @@ describe('a flip over HTTP', () => {
     ['__proto__', { stage: 'new' }, 404],
     ['%00', { stage: 'new' }, 404],
     ['order-get', { stage: 'new', hash: '0123456789abcdef' }, 409],
-    ['order-get', { stage: 'canary 25%' }, 422],
     ['order-get', `{"stage": "new", "pad": "${'x'.repeat(20_000)}"}`, 413],
   ])('of %s with %j is %d', async (id, body, status) => {
     const facade = await started();
@@ -226,6 +225,16 @@ describe('a flip over HTTP', () => {
     expect(answer.headers['content-type']).toContain('application/problem+json');
     expect(json(answer)).toMatchObject({ status, detail: expect.any(String) });
     expect(await readFile(path, 'utf8')).toBe(small());
+  });
+
+  test('with which the file would not be valid is 422', async () => {
+    const text = small("  order-list: { match: 'GET /api/orders', stage: legacy }\n");
+    await writeFile(path, text);
+    const facade = await started();
+    const answer = await patch(facade, 'order-list', { stage: 'canary 25%' });
+    expect(answer.status).toBe(422);
+    expect(json(answer)).toMatchObject({ detail: expect.stringContaining('needs "new:"') });
+    expect(await readFile(path, 'utf8')).toBe(text);
   });
 
   test('over a file that was changed meanwhile is 409, until it has been seen', async () => {

@@ -135,10 +135,10 @@ describe('a flip that must not be is refused', () => {
     ['to a stage that is none', small(), { stage: 'nwe' }, /^"nwe" is no stage; did you mean "new"\?$/],
     ['to half a stage', small(), { stage: 'canary' }, /^"canary" is no stage/],
     [
-      'to a stage that is not built yet',
-      small(),
+      'to a canary, of an exclusive route',
+      small().replace(', new: orders', ', new: orders, exclusive: true'),
       { stage: 'canary 25%' },
-      /with "order-get" at "canary 25%" the file would not be valid\n {2}7:\d+ .*not supported yet/,
+      /with "order-get" at "canary 25%" the file would not be valid\n {2}7:\d+ .*an exclusive route cannot be a canary/,
     ],
     [
       'of a route that there is not',

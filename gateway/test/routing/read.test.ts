@@ -218,16 +218,12 @@ describe('what the file may say and this version cannot do', () => {
     expect(wrong(EXAMPLE)).toEqual([
       `${place('    health:')} upstreams.orders.health: "health" is not supported yet: remove it`,
       `${place('readModels:')} readModels: "readModels" is not supported yet: remove it`,
-      `${place('canary 10%')} routes.order-get.stage: stage "canary" is not supported yet: use legacy, new, retired, held or gone`,
-      `${place('    sticky:')} routes.order-get.sticky: "sticky" is not supported yet: remove it`,
-      `${place('    when:')} routes.order-get.when: "when" is not supported yet: remove it`,
       `${place('    fresh:')} routes.order-get.fresh: "fresh" is not supported yet: remove it`,
-      `${place('    parity:')} routes.order-get.parity: "parity" is not supported yet: remove it`,
+      `${place('sample: 100%')} routes.order-get.parity.sample: "sample" is not supported yet: remove it`,
+      `${place('noise: 5%')} routes.order-get.parity.noise: "noise" is not supported yet: remove it`,
       '38:5 routes.order-create.writes: "writes" is not supported yet: remove it',
       '44:5 routes.order-book.writes: "writes" is not supported yet: remove it',
-      `${place('    owner: {')} routes.order-book.owner: "owner" is not supported yet: remove it`,
-      `${place('    exclusive:')} routes.order-book.exclusive: "exclusive" is not supported yet: remove it`,
-      '51:12 routes.soap-get-order.stage: stage "shadow" is not supported yet: use legacy, new, retired, held or gone',
+      '51:12 routes.soap-get-order.stage: stage "shadow" is not supported yet: choose another',
       `${place("rest: 'GET")} routes.soap-get-order.new.rest: "rest" is not supported yet: remove it`,
       `${place('response: order')} routes.soap-get-order.new.response: "response" is not supported yet: remove it`,
     ]);
@@ -235,10 +231,9 @@ describe('what the file may say and this version cannot do', () => {
 
   test('is all that is wrong with the whole example: without it, the example is accepted', () => {
     const without = EXAMPLE.split('\n')
-      .filter((line) => !/^ {4}(health|sticky|when|fresh|parity|writes|owner: \{|exclusive)/.test(line))
+      .filter((line) => !/^ {4}(health|fresh|parity|writes)/.test(line))
       .filter((line) => !/^(readModels:| {2}orders: \{ upstream)/.test(line))
       .join('\n')
-      .replace('canary 10%\n', 'legacy\n')
       .replace('stage: shadow', 'stage: legacy')
       .replace(/new: \{ upstream: orders, rest:.*\}/, 'new: orders');
     expect(warned(without)).toEqual([
@@ -255,21 +250,30 @@ describe('what the file may say and this version cannot do', () => {
     expect(upstreams.get('orders')).toEqual({
       name: 'orders',
       urls: ['http://127.0.0.1:8082'],
-      timeout: { connectMs: 1_000, headersMs: 5_000, bodyMs: 30_000 },
+      timeout: { connectMs: 1_000, headersMs: 5_000, bodyMs: 30_000, totalMs: null },
       connections: 128,
       health: null,
       breaker: { errors: 0.5, volume: 20, windowMs: 10_000, resetMs: 5_000 },
+      spare: { perSecond: 100, share: 0.5 },
+      host: { kind: 'caller' },
+      rewrite: { location: false, cookies: false },
     });
+    expect(routes[0]).toMatchObject({
+      stage: { kind: 'canary', share: 0.1 },
+      sticky: [{ kind: 'header', name: 'x-customer-id' }, { kind: 'cookie', name: 'session' }, { kind: 'ip' }],
+      cohort: 'default',
+      when: { headers: [['x-beta', 'yes']], cookies: [] },
+      owner: null,
+      exclusive: false,
+    });
+    expect(routes[2]).toMatchObject({ owner: { param: 'orderId' }, exclusive: true, sticky: [{ kind: 'ip' }] });
     expect(differences).toHaveLength(1);
   });
 
   const NOT_YET: readonly (readonly [name: string, text: string, at: string])[] = [
-    ...[
-      'trustProxy: true',
-      'trustProxy: [10.0.0.0/8]',
-      'overrides: { secret: 0123456789abcdef }',
-      'replicas: [http://a:1]',
-    ].map((line) => [line, `${small()}${line}\n`, `8:1 ${line.split(':')[0]}`] as const),
+    ...['trustProxy: true', 'trustProxy: [10.0.0.0/8]', 'replicas: [http://a:1]'].map(
+      (line) => [line, `${small()}${line}\n`, `8:1 ${line.split(':')[0]}`] as const,
+    ),
     ['forwarder: http-proxy', `${small()}forwarder: http-proxy\n`, '8:1 forwarder'],
     [
       'default.writes',
@@ -292,12 +296,7 @@ describe('what the file may say and this version cannot do', () => {
       ),
       '4:52 upstreams.orders.timeout.total',
     ],
-    ...[
-      'cohort: reports',
-      'fresh: { readModel: orders, strict: true }',
-      'writes: [orders]',
-      'parity: { redact: [$..email] }',
-    ].map(
+    ...['fresh: { readModel: orders, strict: true }', 'writes: [orders]'].map(
       (line) =>
         [
           line,
@@ -305,6 +304,19 @@ describe('what the file may say and this version cannot do', () => {
           `11:5 routes.b.${line.split(':')[0]}`,
         ] as const,
     ),
+    ...['redact: [$..email]', 'confidence: 99%', 'headers: [etag]'].map(
+      (line) =>
+        [
+          line,
+          small(`  b:\n    match: GET /b\n    stage: legacy\n    parity: { ${line} }\n`),
+          `11:15 routes.b.parity.${line.split(':')[0]}`,
+        ] as const,
+    ),
+    [
+      'sticky by a part of a SOAP message',
+      small('  b:\n    match: GET /b\n    stage: legacy\n    sticky: [ip, "soap:/a"]\n'),
+      '11:18 routes.b.sticky.1',
+    ],
     ...[
       'rename: { Order.voyageId: voyage.id }',
       'faults: { 404: OrderNotFound }',
@@ -325,13 +337,15 @@ describe('what the file may say and this version cannot do', () => {
     ]);
   });
 
-  test.each(['forwarder: direct', 'expose: false', 'publicUrl: https://shop.example/base/'])(
-    '%s is acted on',
-    (line) => {
-      expect(wrong(`${small()}${line}\n`)).toEqual([]);
-      expect(table(`${small()}publicUrl: https://shop.example/base/\n`).publicUrl).toBe('https://shop.example/base');
-    },
-  );
+  test.each([
+    'forwarder: direct',
+    'expose: false',
+    'overrides: { secret: 0123456789abcdef }',
+    'publicUrl: https://shop.example/base/',
+  ])('%s is acted on', (line) => {
+    expect(wrong(`${small()}${line}\n`)).toEqual([]);
+    expect(table(`${small()}publicUrl: https://shop.example/base/\n`).publicUrl).toBe('https://shop.example/base');
+  });
 });
 
 describe('the environment', () => {
