@@ -57,18 +57,23 @@ function base64url(text: string): number[] {
   return bytes;
 }
 
+// The least code point of a sequence of so many more bytes: a longer sequence than needed is malformed (RFC 3629, section 3).
+const LEAST = [0, 0x80, 0x800, 0x10000] as const;
+
 /** Malformed sequences become U+FFFD. */
 function utf8(bytes: readonly number[]): string {
   let text = '';
   for (let index = 0; index < bytes.length;) {
     const lead = bytes[index] ?? 0;
     index += 1;
-    const more = lead < 0x80 ? 0 : lead < 0xc2 ? -1 : lead < 0xe0 ? 1 : lead < 0xf0 ? 2 : lead < 0xf5 ? 3 : -1;
+    const more = lead < 0x80 ? 0 : lead < 0xc0 ? -1 : lead < 0xe0 ? 1 : lead < 0xf0 ? 2 : lead < 0xf8 ? 3 : -1;
     let code = more <= 0 ? lead : lead & (0x3f >> more);
     let left = more;
     for (; left > 0 && ((bytes[index] ?? 0) & 0xc0) === 0x80; left -= 1, index += 1)
       code = (code << 6) | ((bytes[index] ?? 0) & 0x3f);
-    text += more === -1 || left > 0 || code > 0x10ffff ? '\ufffd' : String.fromCodePoint(code);
+    const surrogate = code >= 0xd800 && code <= 0xdfff;
+    const bad = more === -1 || left > 0 || code < (LEAST[more] ?? 0) || code > 0x10ffff || surrogate;
+    text += bad ? '\ufffd' : String.fromCodePoint(code);
   }
   return text;
 }

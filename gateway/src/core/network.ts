@@ -11,8 +11,10 @@ export function networkOf(text: string): Network | null {
   const read = addressOf(address);
   if (read === null || more.length > 0) return null;
   const most = read.family === 4 ? 32 : 128;
-  const bits = length === undefined ? most : /^\d{1,3}$/.test(length) ? Number(length) : most + 1;
-  if (bits > most) return null;
+  // Of an IPv4 address that is written as IPv6, the bits before it are counted as well.
+  const ahead = read.family === 4 && address.includes(':') ? 96 : 0;
+  const bits = length === undefined ? most : /^\d{1,3}$/.test(length) ? Number(length) - ahead : -1;
+  if (bits < 0 || bits > most) return null;
   const shift = BigInt(most - bits);
   return { family: read.family, base: (read.value >> shift) << shift, bits };
 }
