@@ -34,10 +34,14 @@ describe('a claim of a token', () => {
 
   test('survives every way of writing it: as Buffer reads base64url and UTF-8, so do we', () => {
     fc.assert(
-      fc.property(fc.string({ unit: 'grapheme' }), fc.boolean(), (sub, padded) => {
-        const token = jwt({ sub }, padded ? '==' : '');
-        expect(claimOf(token, ['sub'])).toBe(sub.isWellFormed() ? sub : expect.any(String));
-      }),
+      fc.property(
+        fc.string({ unit: 'grapheme' }).filter((text) => text.isWellFormed()),
+        fc.boolean(),
+        (sub, padded) => {
+          const token = jwt({ sub }, padded ? '==' : '');
+          expect(claimOf(token, ['sub'])).toBe(sub);
+        },
+      ),
     );
   });
 
