@@ -19,6 +19,15 @@ export function warningsOf(file: File, table: Table, source: Source, today: stri
       warn(['routes', id, 'stage'], 'callers get a general sentence: say in "gone:" where they should go');
     }
   }
+  for (const { id, stage, effect, owner, when } of table.routes) {
+    if (stage.kind === 'canary' && effect === 'write' && owner === null)
+      warn(
+        ['routes', id, 'stage'],
+        'a write in a canary makes entities on both sides: say in "owner:" where each belongs, or move it by "new"',
+      );
+    if (when !== null && stage.kind !== 'canary')
+      warn(['routes', id, 'when'], 'counts in a canary only; at this stage everybody is treated alike');
+  }
   for (const difference of table.differences) {
     if (difference.until < today)
       warn(['differences', difference.id, 'until'], `expired on ${difference.until}: it no longer excuses anything`);

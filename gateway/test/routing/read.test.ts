@@ -533,6 +533,29 @@ describe('the text', () => {
     ]);
   });
 
+  test('says for whom a stage counts, and every mistake in it at once', () => {
+    const route = (more: string): string =>
+      small(`  b: { match: 'GET /b/:id', stage: canary 5%, new: orders, ${more} }\n`);
+    expect(wrong(route("sticky: ['param:ie', 'header:x y', user]"))).toEqual([
+      expect.stringMatching(/^8:81 routes\.b\.sticky\.1: .*expected header:NAME/),
+      expect.stringMatching(/^8:95 routes\.b\.sticky\.2: .*expected header:NAME/),
+    ]);
+    expect(wrong(route("sticky: ['param:ie'], owner: { param: order, legacy: '(a' }, exclusive: true"))).toEqual([
+      expect.stringMatching(/^8:36 routes\.b\.stage: an exclusive route cannot be a canary/),
+      expect.stringMatching(/^8:69 routes\.b\.sticky\.0: "ie" is not a parameter of "match"; did you mean "id"\?$/),
+      expect.stringMatching(/^8:98 routes\.b\.owner\.param: "order" is not a parameter of "match"; expected one of id$/),
+      expect.stringMatching(/^8:113 routes\.b\.owner\.legacy: is no regular expression that can be used here/),
+    ]);
+    expect(table(route('sticky: [claim:realm.user, ip], cohort: reports, when: {}')).routes[1]).toMatchObject({
+      sticky: [{ kind: 'claim', path: ['realm', 'user'] }, { kind: 'ip' }],
+      cohort: 'reports',
+      when: null,
+    });
+    expect(wrong(`${small()}overrides: { secret: short }\n`)).toEqual([
+      expect.stringContaining('at least 16 characters'),
+    ]);
+  });
+
   test('is named by its hash: the same on every replica', () => {
     expect(read(small()).hash).toBe(read(small(), { A: 'b' }).hash);
     expect(read(small()).hash).not.toBe(read(`${small()}\n`).hash);
@@ -547,6 +570,9 @@ describe('warnings', () => {
         small(`  b: { match: GET /b, stage: retired, new: orders, fallback: reads }
   c: { match: GET /c, stage: gone }
   d: { match: GET /d, stage: gone, gone: Use /v2. }
+  e: { match: POST /e, stage: canary 5%, new: orders }
+  f: { match: 'POST /f/:id', stage: canary 5%, new: orders, owner: { param: id, legacy: '^[0-9]+$' } }
+  g: { match: GET /g, stage: new, new: orders, when: { cookie: { lab: '1' } } }
 differences:
   old: { routes: [b], at: $.x, allow: anything, why: w, owner: o, until: 2026-11-23 }
   last: { routes: [b], at: $.x, allow: anything, why: w, owner: o, until: 2026-11-24 }
@@ -556,7 +582,9 @@ differences:
       '4:10 upstreams.spare: no route names this upstream',
       expect.stringContaining('9:62 routes.b.fallback: a retired route never falls back'),
       expect.stringContaining('10:30 routes.c.stage: callers get a general sentence'),
-      '13:74 differences.old.until: expired on 2026-11-23: it no longer excuses anything',
+      expect.stringContaining('12:31 routes.e.stage: a write in a canary makes entities on both sides'),
+      expect.stringContaining('14:54 routes.g.when: counts in a canary only'),
+      '16:74 differences.old.until: expired on 2026-11-23: it no longer excuses anything',
     ]);
   });
 });
