@@ -30,20 +30,16 @@ export interface Rejection {
   readonly at: number;
 }
 
-export class Generations {
-  readonly fleet: Fleet = new Fleet();
+export type Accepted = Extract<Loaded, { kind: 'accepted' }>;
+
+/** Which file is in force, and what became of the last one. */
+export class Standing {
   #current: Generation;
   #rejection: Rejection | null = null;
   #rejected = 0;
 
-  /** @throws GatewayError GW_BAD_WSDL */
-  static async open(loaded: Extract<Loaded, { kind: 'accepted' }>, now: number): Promise<Generations> {
-    return new Generations(await generationOf(1, loaded, now));
-  }
-
-  private constructor(first: Generation) {
+  constructor(first: Generation) {
     this.#current = first;
-    this.fleet.adopt(first.table);
   }
 
   get current(): Generation {
@@ -60,13 +56,10 @@ export class Generations {
     return this.#rejected;
   }
 
-  /** @throws GatewayError GW_BAD_WSDL; the generation in force stays */
-  async adopt(loaded: Extract<Loaded, { kind: 'accepted' }>, now: number): Promise<Generation> {
-    const next = await generationOf(this.#current.number + 1, loaded, now);
-    this.fleet.adopt(next.table);
+  /** Puts `next` in force, in one assignment. */
+  replace(next: Generation): void {
     this.#current = next;
     this.#rejection = null;
-    return next;
   }
 
   /** The file says again what is in force: nothing is wrong with it any more. */
@@ -80,11 +73,37 @@ export class Generations {
   }
 }
 
-async function generationOf(
-  number: number,
-  loaded: Extract<Loaded, { kind: 'accepted' }>,
-  now: number,
-): Promise<Generation> {
+/** What serves: the file in force, and the servers that it names. */
+export class Generations extends Standing {
+  readonly fleet: Fleet = new Fleet();
+
+  /**
+   * @param number what the file in force is called, where that is not for this process to count
+   * @throws GatewayError GW_BAD_WSDL
+   */
+  static async open(loaded: Accepted, now: number, number: number = 1): Promise<Generations> {
+    return new Generations(await generationOf(number, loaded, now));
+  }
+
+  private constructor(first: Generation) {
+    super(first);
+    this.fleet.adopt(first.table);
+  }
+
+  /**
+   * @param number as in {@link Generations.open}
+   * @throws GatewayError GW_BAD_WSDL; the generation in force stays
+   */
+  async adopt(loaded: Accepted, now: number, number: number = this.current.number + 1): Promise<Generation> {
+    const next = await generationOf(number, loaded, now);
+    this.fleet.adopt(next.table);
+    this.replace(next);
+    return next;
+  }
+}
+
+/** @throws GatewayError GW_BAD_WSDL */
+export async function generationOf(number: number, loaded: Accepted, now: number): Promise<Generation> {
   const { table, hash, warnings } = loaded;
   return {
     number,

@@ -1,11 +1,14 @@
 /**
  * The facade's metrics. Requests are counted in plain arrays, turned into Prometheus' text only at a scrape: a labelled
  * `observe` costs half a microsecond a request, an array slot a hundredth of that (docs/adr/0005). What is not on the request
- * path (process figures) comes from prom-client.
+ * path (process figures) comes from prom-client. Everything leaves here as families (`core/family.ts`), so that the figures of
+ * several workers can be told as one.
  */
-import { collectDefaultMetrics, Registry } from 'prom-client';
+import { collectDefaultMetrics, Registry, type MetricObjectWithValues, type MetricValue } from 'prom-client';
 import type { BreakerState } from './breaker.ts';
-import type { Generations } from './generation.ts';
+import { labelsOf, textOf, type Family, type Sample } from './core/family.ts';
+import type { Generations, Standing } from './generation.ts';
+import type { Fleet } from './upstream.ts';
 
 /** Upper bounds in seconds: from a cached answer to the longest timeout of the defaults. */
 const BOUNDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30] as const;
@@ -29,13 +32,50 @@ interface Histogram {
   count: number;
 }
 
+/** Counts what is off the hot path, or rare. A new row costs a map entry: values of labels must come from a bounded set. */
+export class Counter {
+  readonly #name: string;
+  readonly #help: string;
+  readonly #labels: readonly string[];
+  readonly #rows = new Map<string, { readonly values: readonly string[]; count: number }>();
+
+  constructor(name: string, help: string, labels: readonly string[]) {
+    this.#name = name;
+    this.#help = help;
+    this.#labels = labels;
+  }
+
+  /** @param values of the labels, in their order */
+  add(...values: readonly string[]): void {
+    const key = values.join(' ');
+    let row = this.#rows.get(key);
+    if (row === undefined) this.#rows.set(key, (row = { values, count: 0 }));
+    row.count += 1;
+  }
+
+  family(): Family {
+    const samples = [...this.#rows.values()].map(({ values, count }): Sample => {
+      const labels = this.#labels.map((label, index) => [label, values[index] ?? ''] as const);
+      return [this.#name, labelsOf(labels), count];
+    });
+    return { name: this.#name, help: this.#help, type: 'counter', across: 'sum', samples };
+  }
+}
+
 export class Metrics {
   readonly #process = new Registry();
+  readonly #labels: readonly (readonly [string, string])[];
   readonly #series = new Map<string, Series>();
   readonly #durations = new Map<string, Histogram>();
-  readonly #fallbacks = new Map<string, { route: string; because: string; count: number }>();
+  readonly #fallbacks = new Counter('banyan_fallback_total', 'Reads that legacy answered because new could not.', [
+    'route',
+    'because',
+  ]);
+  readonly #sources: (() => readonly Family[])[] = [];
 
-  constructor() {
+  /** @param worker its name among several, which the process figures are then told under; null: it is the only one */
+  constructor(worker: string | null = null) {
+    this.#labels = worker === null ? [] : [['worker', worker]];
     collectDefaultMetrics({ register: this.#process });
   }
 
@@ -66,84 +106,147 @@ export class Metrics {
   }
 
   fallback(route: string, because: string): void {
-    const key = `${route} ${because}`;
-    const row = this.#fallbacks.get(key) ?? { route, because, count: 0 };
-    row.count += 1;
-    this.#fallbacks.set(key, row);
+    this.#fallbacks.add(route, because);
   }
 
-  /** Prometheus' text format 0.0.4. */
+  /** What others count is told with the rest; asked for at each scrape. */
+  also(source: () => readonly Family[]): void {
+    this.#sources.push(source);
+  }
+
+  /** Everything that is known, in Prometheus' text format 0.0.4. */
   async text(generations: Generations): Promise<string> {
-    const lines = [...this.#requests(), ...this.#histograms(), ...this.#fallbackRows(), ...states(generations)];
-    return `${lines.join('\n')}\n${await this.#process.metrics()}`;
+    return textOf([...(await this.families(generations.fleet)), ...standingFamilies(generations)]);
   }
 
-  #requests(): string[] {
-    const rows = [...this.#series.values()].flatMap(({ route, side, because, statuses }) =>
-      [...statuses].map(
-        ([status, count]) =>
-          `banyan_requests_total{route="${route}",side="${side}",status="${status}",because="${because}"} ${count}`,
-      ),
-    );
+  /** What this process has counted, and how it and its upstreams are. */
+  async families(fleet: Fleet): Promise<readonly Family[]> {
     return [
-      '# HELP banyan_requests_total Requests that ended, by route, side, status and reason.',
-      '# TYPE banyan_requests_total counter',
-      ...rows,
+      this.#requests(),
+      this.#histograms(),
+      this.#fallbacks.family(),
+      ...this.#sources.flatMap((source) => source()),
+      ...fleetFamilies(fleet),
+      ...(await this.processFamilies()),
     ];
   }
 
-  #histograms(): string[] {
-    const rows = [...this.#durations.values()].flatMap(({ route, side, buckets, sum, count }) => {
-      const labels = `route="${route}",side="${side}"`;
+  /** The figures of this process alone: memory, CPU, event loop. */
+  async processFamilies(): Promise<readonly Family[]> {
+    return (await this.#process.getMetricsAsJSON()).map((metric) => ownFamily(metric, this.#labels));
+  }
+
+  #requests(): Family {
+    const samples = [...this.#series.values()].flatMap(({ route, side, because, statuses }) =>
+      [...statuses].map(([status, count]): Sample => {
+        const labels = labelsOf([
+          ['route', route],
+          ['side', side],
+          ['status', status],
+          ['because', because],
+        ]);
+        return ['banyan_requests_total', labels, count];
+      }),
+    );
+    const help = 'Requests that ended, by route, side, status and reason.';
+    return { name: 'banyan_requests_total', help, type: 'counter', across: 'sum', samples };
+  }
+
+  #histograms(): Family {
+    const name = 'banyan_request_duration_seconds';
+    const samples = [...this.#durations.values()].flatMap(({ route, side, buckets, sum, count }): Sample[] => {
+      const labels = labelsOf([
+        ['route', route],
+        ['side', side],
+      ]);
       let running = 0;
-      const bucketRows = BOUNDS.map((bound, index) => {
+      const rows = BOUNDS.map((bound, index): Sample => {
         running += buckets[index] ?? 0;
-        return `banyan_request_duration_seconds_bucket{${labels},le="${bound}"} ${running}`;
+        return [`${name}_bucket`, `${labels},le="${bound}"`, running];
       });
       return [
-        ...bucketRows,
-        `banyan_request_duration_seconds_bucket{${labels},le="+Inf"} ${count}`,
-        `banyan_request_duration_seconds_sum{${labels}} ${sum}`,
-        `banyan_request_duration_seconds_count{${labels}} ${count}`,
+        ...rows,
+        [`${name}_bucket`, `${labels},le="+Inf"`, count],
+        [`${name}_sum`, labels, sum],
+        [`${name}_count`, labels, count],
       ];
     });
-    return [
-      '# HELP banyan_request_duration_seconds From the request line to the end of the answer.',
-      '# TYPE banyan_request_duration_seconds histogram',
-      ...rows,
-    ];
+    const help = 'From the request line to the end of the answer.';
+    return { name, help, type: 'histogram', across: 'sum', samples };
   }
+}
 
-  #fallbackRows(): string[] {
-    const rows = [...this.#fallbacks.values()].map(
-      ({ route, because, count }) => `banyan_fallback_total{route="${route}",because="${because}"} ${count}`,
-    );
-    return [
-      '# HELP banyan_fallback_total Reads that legacy answered because new could not.',
-      '# TYPE banyan_fallback_total counter',
-      ...rows,
-    ];
-  }
+function ownFamily(
+  metric: MetricObjectWithValues<MetricValue<string>>,
+  own: readonly (readonly [string, string])[],
+): Family {
+  const { name, help, type, values } = metric;
+  return {
+    name,
+    help,
+    // prom-client's types are Prometheus' own words.
+    type: String(type) as Family['type'],
+    across: 'own',
+    samples: values.map((sample): Sample => {
+      const labels = Object.entries(sample.labels).map(([key, value]) => [key, value ?? ''] as const);
+      return [sampleName(sample) ?? name, labelsOf([...labels, ...own]), sample.value];
+    }),
+  };
+}
+
+/** A histogram's rows have names of their own, which prom-client's types do not tell of. */
+function sampleName(sample: object): string | null {
+  return 'metricName' in sample && typeof sample.metricName === 'string' ? sample.metricName : null;
 }
 
 const BREAKER: Readonly<Record<BreakerState, number>> = { closed: 0, 'half-open': 1, open: 2 };
 
-function states(generations: Generations): string[] {
-  const servers = [...generations.fleet.servers.values()];
+/** How the upstreams of one process are. Of several processes the worst state of a breaker is told: each has its own. */
+function fleetFamilies(fleet: Fleet): readonly Family[] {
+  const servers = [...fleet.servers.values()];
+  const named = (name: string): string => labelsOf([['upstream', name]]);
   return [
-    '# HELP banyan_breaker_state 0 closed, 1 half-open, 2 open.',
-    '# TYPE banyan_breaker_state gauge',
-    ...servers.map(
-      (server) => `banyan_breaker_state{upstream="${server.upstream.name}"} ${BREAKER[server.breaker.state]}`,
-    ),
-    '# HELP banyan_upstream_outstanding Requests handed to the upstream that have not ended.',
-    '# TYPE banyan_upstream_outstanding gauge',
-    ...servers.map((server) => `banyan_upstream_outstanding{upstream="${server.upstream.name}"} ${server.outstanding}`),
-    '# HELP banyan_config_generation Files accepted since the process started.',
-    '# TYPE banyan_config_generation gauge',
-    `banyan_config_generation ${generations.current.number}`,
-    '# HELP banyan_config_rejected_total Files not accepted since the process started.',
-    '# TYPE banyan_config_rejected_total counter',
-    `banyan_config_rejected_total ${generations.rejected}`,
+    {
+      name: 'banyan_breaker_state',
+      help: '0 closed, 1 half-open, 2 open; of several workers the worst.',
+      type: 'gauge',
+      across: 'max',
+      samples: servers.map(({ upstream, breaker }): Sample => [
+        'banyan_breaker_state',
+        named(upstream.name),
+        BREAKER[breaker.state],
+      ]),
+    },
+    {
+      name: 'banyan_upstream_outstanding',
+      help: 'Requests handed to the upstream that have not ended.',
+      type: 'gauge',
+      across: 'sum',
+      samples: servers.map(({ upstream, outstanding }): Sample => [
+        'banyan_upstream_outstanding',
+        named(upstream.name),
+        outstanding,
+      ]),
+    },
+  ];
+}
+
+/** Which file is in force. One process follows the file for all of them. */
+export function standingFamilies({ current, rejected }: Standing): readonly Family[] {
+  return [
+    {
+      name: 'banyan_config_generation',
+      help: 'Files accepted since the process started.',
+      type: 'gauge',
+      across: 'max',
+      samples: [['banyan_config_generation', '', current.number]],
+    },
+    {
+      name: 'banyan_config_rejected_total',
+      help: 'Files not accepted since the process started.',
+      type: 'counter',
+      across: 'max',
+      samples: [['banyan_config_rejected_total', '', rejected]],
+    },
   ];
 }
