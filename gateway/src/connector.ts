@@ -11,9 +11,35 @@
 import type { Socket } from 'node:net';
 import { buildConnector, Client, type Dispatcher } from 'undici';
 
-class Connection extends Client {
+/** A connection, to a request that it carries. */
+export interface Carrier {
+  /** Counts one more request. @returns how many it had carried since it was opened, without this one */
+  count(): number;
+}
+
+/** A handler that wants to know which connection carries it; told before `onConnect`. */
+export interface Carried extends Dispatcher.DispatchHandler {
+  carriedBy(carrier: Carrier): void;
+}
+
+class Connection extends Client implements Carrier {
+  #carried = 0;
+
+  constructor(origin: URL, options: object) {
+    super(origin, options);
+    this.on('connect', () => {
+      this.#carried = 0;
+    });
+  }
+
   override dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
+    if ('carriedBy' in handler) (handler as Carried).carriedBy(this);
     return super.dispatch(options, handler) || this.stats.size === 0;
+  }
+
+  count(): number {
+    this.#carried += 1;
+    return this.#carried - 1;
   }
 }
 
