@@ -4,6 +4,12 @@ export interface BenchOptions {
   readonly rounds: number;
   /** Of load in one measurement. */
   readonly seconds: number;
+  /** The parts that are run, of those that the benchmark offers; null: all. */
+  readonly only: readonly string[] | null;
+  /** The peers that are measured, of those that the benchmark knows; null: all that are installed. */
+  readonly peers: readonly string[] | null;
+  /** A folder for node's CPU profiles of what is measured; null: none is taken. */
+  readonly profile: string | null;
   readonly say: (line: string) => void;
 }
 

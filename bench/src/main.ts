@@ -1,12 +1,15 @@
 /**
- * `npm run bench -- NAME [--rounds N] [--seconds N]`: runs one benchmark, prints a table, writes `bench/results/NAME.json`, and exits 1
- * when a gate is missed.
+ * `npm run bench -- NAME [--rounds N] [--seconds N] [--only PART,…] [--peers NAME,…] [--profile]`: runs one benchmark, prints a table,
+ * writes `bench/results/NAME.json`, and exits 1 when a gate is missed.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { Bench } from './bench.ts';
+import { PEERS } from './facade/peer.ts';
 import { facade } from './facade/run.ts';
+import { NAMES } from './facade/workload.ts';
 import { sync } from './sync/run.ts';
 
 interface Offer {
@@ -14,10 +17,18 @@ interface Offer {
   readonly rounds: number;
   readonly seconds: number;
   readonly what: string;
+  /** What `--only` and `--peers` may name; a benchmark without them takes neither, nor `--profile`. */
+  readonly parts?: { readonly only: readonly string[]; readonly peers: readonly string[] };
 }
 
 const BENCHES: Readonly<Record<string, Offer>> = {
-  facade: { run: facade, rounds: 5, seconds: 4, what: 'the facade beside bare @fastify/http-proxy' },
+  facade: {
+    run: facade,
+    rounds: 5,
+    seconds: 2,
+    what: 'the facade beside bare @fastify/http-proxy, and whichever peers are installed',
+    parts: { only: NAMES, peers: PEERS.map(({ name }) => name) },
+  },
   sync: {
     run: sync,
     rounds: 3,
@@ -27,29 +38,55 @@ const BENCHES: Readonly<Record<string, Offer>> = {
 };
 
 const HELP = [
-  'usage: npm run bench -- NAME [--rounds N] [--seconds N]',
+  'usage: npm run bench -- NAME [--rounds N] [--seconds N] [--only PART,…] [--peers NAME,…|none] [--profile]',
   '',
-  ...Object.entries(BENCHES).map(
-    ([name, { what, rounds, seconds }]) => `  ${name.padEnd(8)}${what} (${rounds} rounds of ${seconds} s)`,
-  ),
+  ...Object.entries(BENCHES).flatMap(([name, { what, rounds, seconds, parts }]) => [
+    `  ${name.padEnd(8)}${what} (${rounds} rounds of ${seconds} s)`,
+    ...(parts === undefined ? [] : [`          parts: ${parts.only.join(', ')}; peers: ${parts.peers.join(', ')}`]),
+  ]),
   '',
   'Exit code 0: every gate met; 1: one was missed; 2: used wrongly. Figures: bench/results/NAME.json. See bench/README.md.',
 ].join('\n');
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
-function readArguments(): {
-  values: { rounds?: string; seconds?: string; help?: boolean };
-  positionals: string[];
-} | null {
+interface Values {
+  readonly rounds?: string;
+  readonly seconds?: string;
+  readonly only?: string;
+  readonly peers?: string;
+  readonly profile?: boolean;
+  readonly help?: boolean;
+}
+
+function readArguments(): { values: Values; positionals: string[] } | null {
   try {
     return parseArgs({
       allowPositionals: true,
-      options: { rounds: { type: 'string' }, seconds: { type: 'string' }, help: { type: 'boolean', short: 'h' } },
+      options: {
+        rounds: { type: 'string' },
+        seconds: { type: 'string' },
+        only: { type: 'string' },
+        peers: { type: 'string' },
+        profile: { type: 'boolean' },
+        help: { type: 'boolean', short: 'h' },
+      },
     });
   } catch {
     return null; // An option that there is not.
   }
+}
+
+/** What a list names, all of which is known; null: there is no list. @throws with a sentence for the user */
+function listed(flag: string, text: string | undefined, known: readonly string[]): readonly string[] | null {
+  if (text === undefined) return null;
+  const names = text === 'none' ? [] : text.split(',');
+  const odd = names.find((name) => !known.includes(name));
+  if (odd !== undefined)
+    throw new RangeError(
+      `${flag} ${odd}: ${known.length === 0 ? 'not for this benchmark' : `one of ${known.join(', ')}`}`,
+    );
+  return names;
 }
 
 async function main(): Promise<number> {
@@ -76,6 +113,19 @@ async function main(): Promise<number> {
     say('--rounds takes a whole number from 1 to 100, --seconds from 1 to 600');
     return 2;
   }
+  let lists: { only: readonly string[] | null; peers: readonly string[] | null };
+  try {
+    lists = {
+      only: listed('--only', values.only, bench.parts?.only ?? []),
+      peers: listed('--peers', values.peers, bench.parts?.peers ?? []),
+    };
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    say(error.message);
+    return 2;
+  }
+  const folder = new URL('../results/', import.meta.url);
+  mkdirSync(folder, { recursive: true });
   const machine = {
     node: process.version,
     cores: cpus().length,
@@ -86,12 +136,13 @@ async function main(): Promise<number> {
   say(
     `${name}: ${rounds} rounds of ${seconds} s on ${machine.cores} × ${machine.model}, Node ${machine.node}, load average ${machine.load.toFixed(2)}`,
   );
-  const { figures, gates } = await bench.run({ rounds, seconds, say });
+  if (machine.load > 1)
+    say('the machine is busy with something else: only ratios mean anything, and gates may be missed');
+  const profile = values.profile === true && bench.parts !== undefined ? fileURLToPath(folder) : null;
+  const { figures, gates } = await bench.run({ rounds, seconds, ...lists, profile, say });
   const loadAfter = loadavg()[0] ?? 0;
   say(`load average at the end ${loadAfter.toFixed(2)}, the benchmark's own load included`);
   for (const gate of gates) say(`${gate.met ? 'met   ' : 'MISSED'} ${gate.name}: ${gate.value}`);
-  const folder = new URL('../results/', import.meta.url);
-  mkdirSync(folder, { recursive: true });
   writeFileSync(
     new URL(`${name}.json`, folder),
     `${JSON.stringify({ machine, loadAfter, rounds, seconds, gates, figures }, null, 2)}\n`,

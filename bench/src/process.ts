@@ -11,6 +11,14 @@ export interface Process {
   cpuUs(): number;
   /** Resident memory of the same, in MiB. Pages that they share count each time. */
   rssMiB(): number;
+  /**
+   * How long all of it has been ready to run and has not run, in microseconds: the time that its core spent on others. Linux only.
+   */
+  waitedUs(): number;
+  /** What it said last on standard error. */
+  complaints(): string;
+  /** Whether it has ended. */
+  readonly ended: boolean;
   stop(): Promise<void>;
 }
 
@@ -28,9 +36,19 @@ const STOP_LIMIT_MS = 10_000;
 const SAID_CHARACTERS = 64 * 1024;
 
 /** Starts `node` with these arguments. What it says on standard error is shown when it ends badly. */
-export function startNode(args: readonly string[], { env = {}, core = null }: StartOptions = {}): Process {
-  const [command, full] = pinned(process.execPath, args, core);
+export function startNode(args: readonly string[], options: StartOptions = {}): Process {
+  return startProgram(process.execPath, args, options);
+}
+
+/** Starts a program. It is killed with this process, should that end before `stop` was called. */
+export function startProgram(
+  program: string,
+  args: readonly string[],
+  { env = {}, core = null }: StartOptions = {},
+): Process {
+  const [command, full] = pinned(program, args, core);
   const child = spawn(command, full, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+  outliveNone(child);
   let out = '';
   let err = '';
   child.stdout.on('data', (chunk: Buffer) => {
@@ -42,11 +60,35 @@ export function startNode(args: readonly string[], { env = {}, core = null }: St
   return {
     pid,
     line: (pattern) => lineOf(child, { said: () => out, complained: () => err, pattern }),
-    cpuUs: () => cpuUs(pid),
+    cpuUs: () => scheduled(pid, 0),
+    waitedUs: () => scheduled(pid, 1),
     rssMiB: () => rssMiB(pid),
+    complaints: () => err,
+    get ended() {
+      return hasEnded(child);
+    },
     stop: () => stop(child),
   };
 }
+
+const running = new Set<ChildProcess>();
+
+function outliveNone(child: ChildProcess): void {
+  if (running.size === 0 && process.listenerCount('exit', killAll) === 0) {
+    process.on('exit', killAll);
+    process.once('SIGINT', () => process.exit(130));
+    process.once('SIGTERM', () => process.exit(143));
+  }
+  running.add(child);
+  child.once('exit', () => running.delete(child));
+  child.once('error', () => running.delete(child));
+}
+
+function killAll(): void {
+  for (const child of running) child.kill('SIGKILL');
+}
+
+const hasEnded = (child: ChildProcess): boolean => child.exitCode !== null || child.signalCode !== null;
 
 function pinned(program: string, args: readonly string[], core: number | null): [command: string, args: string[]] {
   if (core === null || !pins) return [program, [...args]];
@@ -81,12 +123,12 @@ function lineOf(
   });
 }
 
-/** To the nanosecond: utime and stime count ticks of 10 ms. */
-function cpuUs(pid: number): number {
+/** Microseconds on a core (0) or waiting for one (1). To the nanosecond: utime and stime count ticks of 10 ms. */
+function scheduled(pid: number, column: 0 | 1): number {
   let us = 0;
   for (const task of readdirSync(`/proc/${pid}/task`)) {
-    us += Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'utf8').split(' ')[0]) / 1_000;
-    for (const child of childrenOf(pid, task)) us += cpuUs(child);
+    us += Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'utf8').split(' ')[column]) / 1_000;
+    for (const child of childrenOf(pid, task)) us += scheduled(child, column);
   }
   return us;
 }
@@ -102,7 +144,7 @@ function childrenOf(pid: number, task: string): readonly number[] {
 }
 
 function stop(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve();
+  if (hasEnded(child)) return Promise.resolve();
   return new Promise((resolve) => {
     const timer = setTimeout(() => child.kill('SIGKILL'), STOP_LIMIT_MS);
     child.once('exit', () => {

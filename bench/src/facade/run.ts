@@ -1,218 +1,175 @@
 /**
- * `bench facade`: the facade with everything on beside bare @fastify/http-proxy, in one run, ABBA. One core has the proxy alone, the other
- * the load and the server behind. CPU per request is the figure that repeats; requests per second and latencies depend on the
- * neighbours.
+ * `bench facade`: the facade with everything on beside bare @fastify/http-proxy and the peers that are installed, in one run, ABBA. One
+ * core has the proxy alone, the other the load and the servers behind. CPU per request is the figure that repeats; requests per
+ * second and latencies depend on the neighbours.
  */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import type { Load, Loaded } from '../load.ts';
-import { pins, runProgram, startNode, type Process } from '../process.ts';
-import { median, spread, table } from '../statistics.ts';
-import type { Bench, Figures } from '../bench.ts';
-import { hasWrk, loadByWrk } from './wrk.ts';
+import type { Bench, BenchOptions, Figures } from '../bench.ts';
+import { pins, runProgram } from '../process.ts';
+import type { Matching } from './matching.ts';
+import { CONNECTIONS, measure, Samples, type Turn } from './measure.ts';
+import { PEERS, versionOf } from './peer.ts';
+import { ask, here, Place, PROXY_CORE, type Proxy } from './place.ts';
+import { report, type Outcome } from './report.ts';
+import { distinct, FEW, GET_100K, GET_1K, MANY, NAMES, POST_2K, type Workload } from './workload.ts';
+import { hasWrk } from './wrk.ts';
 
-const PROXY_CORE = 0;
-const LOAD_CORE = 1;
-const CONNECTIONS = 64;
-// Best-of-rounds CPU per request against bare's for a GET of 1 KB.
-const GATE = 1.05;
+const WARM_SECONDS = 1; // Compiled and connected before it counts.
+// A fifth of what bare can do on a slow machine: in an open loop callers must not wait for each other.
+export const CALM_PER_SECOND = 2_000;
+// Twice the rounds of the others: the tail of a few thousand latencies says little.
+const CALM_ROUNDS_FACTOR = 2;
+const MATCHING_LIMIT_MS = 60_000;
 
-const SCENARIOS = [
-  { name: 'GET 1 KB', method: 'GET', path: '/1k', body: 0 },
-  { name: 'POST 2 KB', method: 'POST', path: '/1k', body: 2_048 },
-  { name: 'GET 100 KB', method: 'GET', path: '/100k', body: 0 },
-] as const;
+const CLOSED: readonly (readonly [name: string, workload: Workload])[] = [
+  ['get1k', GET_1K],
+  ['post2k', POST_2K],
+  ['get100k', GET_100K],
+  ['urls', distinct(MANY)],
+];
 
-interface Sample {
-  readonly requests: number;
-  readonly failures: number;
-  readonly perSecond: number;
-  readonly p50: number;
-  readonly p99: number;
-  readonly cpuUs: number;
-  /** Of one core, 0 to 1: well below 1, something else than the proxy was the bottleneck. */
-  readonly busy: number;
-  readonly rssMiB: number;
+/** Proxies that are compared with each other under workloads of their own. */
+interface Contest {
+  readonly rounds: number;
+  readonly turns: readonly { readonly name: string; readonly turn: Omit<Turn, 'seconds' | 'folder'> }[];
 }
 
-interface Proxy {
-  readonly name: 'banyan' | 'bare';
-  readonly process: Process;
-  readonly port: number;
-}
-
-const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
-const portOf = (line: string): number => Number(/(\d+)$/.exec(line)?.[1]);
-
-export const facade: Bench = async ({ rounds, seconds, say }) => {
+export const facade: Bench = async (options): Promise<Figures> => {
+  const { say, only } = options;
   say(`load by ${hasWrk ? 'wrk' : 'our own client'}, ${CONNECTIONS} connections; ${pins ? 'pinned' : 'not pinned'}`);
-  const folder = mkdtempSync(join(tmpdir(), 'banyan-bench-'));
-  const upstream = startNode([here('./upstream.js')], { core: LOAD_CORE });
-  const started: Process[] = [upstream];
+  const wanted = (part: string): boolean => only === null || only.includes(part);
+  const place = new Place();
   try {
-    const url = `http://127.0.0.1:${portOf(await upstream.line(/^ready /))}`;
-    const proxies: Proxy[] = [];
-    for (const start of [startBanyan, startBare]) {
-      const proxy = await start(url, folder, (process) => started.push(process));
-      proxies.push(proxy);
-    }
-    const samples = new Map<string, Sample[]>();
-    for (const scenario of SCENARIOS)
-      for (const proxy of proxies) await measure(proxy, scenario, { seconds: 2, folder }); // Compiled and connected before it counts.
-    for (let round = 0; round < rounds; round += 1) {
-      for (const scenario of SCENARIOS) {
-        for (const proxy of round % 2 === 0 ? proxies : proxies.toReversed()) {
-          const sample = await measure(proxy, scenario, { seconds, folder });
-          const key = `${scenario.name} ${proxy.name}`;
-          samples.set(key, [...(samples.get(key) ?? []), sample]);
-        }
-      }
-      say(`round ${round + 1} of ${rounds}`);
-    }
-    return report(samples, say);
+    await place.open();
+    const outcome = await contests(place, options, wanted);
+    const matching = wanted('match') ? await matchingOf() : null;
+    return report({ ...outcome, matching }, say);
   } finally {
-    await Promise.all(started.map((process) => process.stop()));
-    rmSync(folder, { recursive: true, force: true });
+    await place.close();
   }
 };
 
-/** Told of a process as soon as it runs: what does not become ready has to be stopped too. */
-type OnStart = (process: Process) => void;
+async function contests(
+  place: Place,
+  options: BenchOptions,
+  wanted: (part: string) => boolean,
+): Promise<Omit<Outcome, 'matching'>> {
+  const { profile, rounds, say } = options;
+  const samples = new Samples();
+  const leftOut: string[] = NAMES.filter((part) => !wanted(part)).map((part) => `${part}: not asked for`);
+  const versions: Record<string, string> = {};
+  const banyan = await place.banyan({ name: 'banyan', routes: MANY, workers: 1, core: PROXY_CORE, profile });
+  const bare = await place.bare();
+  const run = (contest: Contest): Promise<void> => compete(contest, samples, { place, options });
 
-async function startBanyan(upstream: string, folder: string, onStart: OnStart): Promise<Proxy> {
-  const file = join(folder, 'routing.yaml');
-  writeFileSync(
-    file,
-    `version: 1\nupstreams: { legacy: "${upstream}" }\ndefault: legacy\nroutes:\n  small: { match: ANY /1k, stage: legacy }\n  large: { match: GET /100k, stage: legacy }\n`,
+  const closed = CLOSED.filter(([name]) => wanted(name));
+  const peers = closed.length === 0 ? [] : await peersOf(place, options, { leftOut, versions });
+  const everybody = [banyan, bare, ...peers];
+  await check(everybody);
+  const turns = closed.flatMap(([name, workload]) =>
+    everybody.map((proxy) => ({ name, turn: { proxy, workload, perSecond: null } })),
   );
-  const main = fileURLToPath(import.meta.resolve('@banyan/gateway/main'));
-  const process = startNode([main, 'start', '--routing', file, '--listen', '127.0.0.1:0', '--admin', '127.0.0.1:0'], {
-    core: PROXY_CORE,
-  });
-  onStart(process);
-  return { name: 'banyan', process, port: portOf(await process.line(/^ready /)) };
+  await run({ rounds, turns });
+
+  if (wanted('match')) {
+    const few = await place.banyan({ name: `${FEW} routes`, routes: FEW, workers: 1, core: PROXY_CORE, profile: null });
+    const pair = [
+      { proxy: few, workload: distinct(FEW), perSecond: null },
+      { proxy: { ...banyan, name: `${MANY} routes` }, workload: distinct(MANY), perSecond: null },
+    ];
+    await run({ rounds, turns: pair.map((turn) => ({ name: 'match', turn })) });
+    await few.process.stop();
+  }
+  if (wanted('workers')) {
+    const pair = await workersOf(place, leftOut);
+    await run({
+      rounds,
+      turns: pair.map((proxy) => ({ name: 'workers', turn: { proxy, workload: GET_1K, perSecond: null } })),
+    });
+    for (const { process } of pair) await process.stop();
+  }
+  if (wanted('p99')) {
+    const calm = [banyan, bare, place.direct()].map((proxy) => ({
+      name: 'p99',
+      turn: { proxy, workload: GET_1K, perSecond: CALM_PER_SECOND },
+    }));
+    await run({ rounds: rounds * CALM_ROUNDS_FACTOR, turns: calm });
+  }
+  for (const what of leftOut) say(`left out: ${what}`);
+  return { samples, leftOut, versions };
 }
 
-async function startBare(upstream: string, _folder: string, onStart: OnStart): Promise<Proxy> {
-  const process = startNode([here('./bare.js'), upstream], { core: PROXY_CORE });
-  onStart(process);
-  return { name: 'bare', process, port: portOf(await process.line(/^ready /)) };
+/** Every turn once a round, in the opposite order in every second round. */
+async function compete(
+  { rounds, turns }: Contest,
+  samples: Samples,
+  { place, options }: { readonly place: Place; readonly options: BenchOptions },
+): Promise<void> {
+  if (turns.length === 0) return;
+  const { folder } = place;
+  for (const { turn } of turns) await measure({ ...turn, seconds: WARM_SECONDS, folder });
+  for (let round = 0; round < rounds; round += 1) {
+    for (const { name, turn } of round % 2 === 0 ? turns : turns.toReversed())
+      samples.add(name, turn.proxy.name, await measure({ ...turn, seconds: options.seconds, folder }));
+    const parts = [...new Set(turns.map(({ name }) => name))];
+    options.say(`${parts.join(', ')}: round ${round + 1} of ${rounds}`);
+  }
 }
 
-interface Measuring {
-  readonly seconds: number;
-  readonly folder: string;
+/** Those that are asked for and installed, started. What is not there, or does not start, is named. */
+async function peersOf(
+  place: Place,
+  { peers }: BenchOptions,
+  told: { readonly leftOut: string[]; readonly versions: Record<string, string> },
+): Promise<readonly Proxy[]> {
+  const proxies: Proxy[] = [];
+  for (const peer of PEERS) {
+    const version = peers === null || peers.includes(peer.name) ? versionOf(peer) : undefined;
+    if (version === undefined || version === null) {
+      told.leftOut.push(`${peer.name}: ${version === null ? 'not installed' : 'not asked for'}`);
+      continue;
+    }
+    told.versions[peer.name] = version;
+    try {
+      proxies.push(await place.peer(peer));
+    } catch (error) {
+      told.leftOut.push(`${peer.name}: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+  return proxies;
 }
 
-async function measure(
-  proxy: Proxy,
-  scenario: (typeof SCENARIOS)[number],
-  { seconds, folder }: Measuring,
-): Promise<Sample> {
-  const load: Load = {
-    port: proxy.port,
-    method: scenario.method,
-    path: scenario.path,
-    body: scenario.body,
-    connections: CONNECTIONS,
-    seconds,
-  };
-  const before = proxy.process.cpuUs();
-  const loaded = hasWrk ? await loadByWrk(load, folder, LOAD_CORE) : await loadByNode(load);
-  const cpuUs = proxy.process.cpuUs() - before;
-  return {
-    requests: loaded.requests,
-    failures: loaded.failures,
-    perSecond: loaded.requests / loaded.seconds,
-    p50: loaded.p50,
-    p99: loaded.p99,
-    cpuUs: cpuUs / loaded.requests,
-    busy: cpuUs / (loaded.seconds * 1e6),
-    rssMiB: proxy.process.rssMiB(),
-  };
+/** One worker and two, both on whichever core is free: two workers are for two cores. */
+async function workersOf(place: Place, leftOut: string[]): Promise<readonly Proxy[]> {
+  const proxies: Proxy[] = [];
+  for (const workers of [1, 2]) {
+    const name = workers === 1 ? '1 worker' : `${workers} workers`;
+    try {
+      proxies.push(await place.banyan({ name, routes: MANY, workers, core: null, profile: null }));
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      if (!message.includes('not supported yet')) throw error;
+      leftOut.push(`workers: ${message}`);
+      for (const { process } of proxies) await process.stop();
+      return [];
+    }
+  }
+  return proxies;
 }
 
-const LOAD_END_MS = 20_000; // Beyond the load's own seconds.
-
-async function loadByNode(load: Load): Promise<Loaded> {
-  const args = [here('../load.js'), JSON.stringify(load)];
-  return JSON.parse(await runProgram(process.execPath, args, LOAD_CORE, load.seconds * 1_000 + LOAD_END_MS)) as Loaded;
+/** @throws when a proxy does not answer as the server behind it does: its figures would mean nothing */
+async function check(proxies: readonly Proxy[]): Promise<void> {
+  const bytes = { '/1k': 1_024, '/100k': 102_400, [distinct(MANY).paths[7] ?? '']: 1_024 };
+  for (const { name, port } of proxies) {
+    for (const [path, expected] of Object.entries(bytes)) {
+      const answer = await ask(port, path);
+      if (answer?.status !== 200 || answer.bytes !== expected)
+        throw new Error(`${name} answers GET ${path} with ${JSON.stringify(answer)}, not with ${expected} bytes`);
+    }
+  }
 }
 
-const HEAD = [
-  'scenario',
-  'proxy',
-  'CPU µs/request best',
-  'median (range)',
-  'req/s',
-  'p50 ms',
-  'p99 ms',
-  'core busy',
-  'RSS MiB',
-  'failures',
-] as const;
-
-/** Of each scenario, the rounds of both. */
-type Samples = ReadonlyMap<string, readonly Sample[]>;
-
-function of(samples: Samples, scenario: string, proxy: Proxy['name'], pick: (sample: Sample) => number): number[] {
-  return (samples.get(`${scenario} ${proxy}`) ?? []).map(pick);
-}
-
-function bestCpu(samples: Samples, scenario: string, proxy: Proxy['name']): number {
-  return Math.min(...of(samples, scenario, proxy, ({ cpuUs }) => cpuUs));
-}
-
-function rowOf(samples: Samples, scenario: string, proxy: Proxy['name']): readonly string[] {
-  const all = (pick: (sample: Sample) => number): number[] => of(samples, scenario, proxy, pick);
-  return [
-    scenario,
-    proxy,
-    bestCpu(samples, scenario, proxy).toFixed(1),
-    spread(
-      all(({ cpuUs }) => cpuUs),
-      1,
-    ),
-    median(all(({ perSecond }) => perSecond)).toFixed(0),
-    median(all(({ p50 }) => p50)).toFixed(2),
-    median(all(({ p99 }) => p99)).toFixed(2),
-    `${(100 * median(all(({ busy }) => busy))).toFixed(0)} %`,
-    Math.max(...all(({ rssMiB }) => rssMiB)).toFixed(0),
-    String(all(({ failures }) => failures).reduce((sum, count) => sum + count, 0)),
-  ];
-}
-
-function ratiosOf(samples: Samples, scenario: string): string {
-  const middle = (proxy: Proxy['name'], pick: (sample: Sample) => number): number =>
-    median(of(samples, scenario, proxy, pick));
-  const bareOver = (pick: (sample: Sample) => number): string =>
-    (middle('bare', pick) / middle('banyan', pick)).toFixed(2);
-  const best = bestCpu(samples, scenario, 'bare') / bestCpu(samples, scenario, 'banyan');
-  const served = middle('banyan', ({ perSecond }) => perSecond) / middle('bare', ({ perSecond }) => perSecond);
-  return [
-    `${scenario}: bare takes ${best.toFixed(2)} × banyan's CPU per request (best rounds), ${bareOver(({ cpuUs }) => cpuUs)} × (medians)`,
-    `banyan serves ${served.toFixed(2)} × bare's requests a second`,
-    `bare's p99 is ${bareOver(({ p99 }) => p99)} × banyan's`,
-  ].join('; ');
-}
-
-function report(samples: Samples, say: (line: string) => void): Figures {
-  const rows = SCENARIOS.flatMap(({ name }) => [rowOf(samples, name, 'banyan'), rowOf(samples, name, 'bare')]);
-  say(table([HEAD, ...rows]));
-  for (const { name } of SCENARIOS) say(ratiosOf(samples, name));
-  const against = bestCpu(samples, 'GET 1 KB', 'banyan') / bestCpu(samples, 'GET 1 KB', 'bare');
-  const failures = [...samples.values()].flat().some((sample) => sample.failures > 0);
-  return {
-    figures: Object.fromEntries(samples),
-    gates: [
-      {
-        name: `GET 1 KB: best CPU per request at most ${GATE} × bare's`,
-        value: `${against.toFixed(2)} ×`,
-        met: against <= GATE,
-      },
-      { name: 'no request failed', value: String(!failures), met: !failures },
-    ],
-  };
+async function matchingOf(): Promise<Matching> {
+  return JSON.parse(
+    await runProgram(process.execPath, [here('./matching.js')], PROXY_CORE, MATCHING_LIMIT_MS),
+  ) as Matching;
 }
