@@ -29,6 +29,17 @@ export interface Asking {
   readonly override: Asked['override'];
 }
 
+/** Reads lines such as `X-Customer-Id: 42`; null when one of them is none. */
+export function fieldsOf(lines: readonly string[]): Fields | null {
+  const fields: string[] = [];
+  for (const line of lines) {
+    const [, name, value] = /^([^\s:]+):\s*(.*)$/.exec(line) ?? [];
+    if (name === undefined || value === undefined) return null;
+    fields.push(name, value);
+  }
+  return fields;
+}
+
 /** Somebody of whom nothing is known. */
 export const NOBODY: Asking = { fields: [], address: '127.0.0.1', override: null };
 

@@ -301,18 +301,31 @@ describe('what it tells', () => {
     ['method=POST&path=/api/orders/1', { route: 'default', stage: null }],
     ['path=/api/orders/a%252Fb%3Fx=1', { route: 'order-get', params: { orderId: 'a%2Fb' } }],
     ['path=/a/../b', { route: 'default' }],
+    [
+      'path=/b&header=X-Customer-Id:%20C-000042&header=a:b',
+      { route: 'b', decision: { side: 'new', because: 'canary' } },
+    ],
+    ['path=/b&ip=192.0.2.3', { route: 'b', decision: { side: 'legacy', because: 'canary' } }],
   ])('what happens to %s', async (query, expected) => {
+    await writeFile(
+      path,
+      small('  b: { match: GET /b, stage: canary 25%, new: orders, sticky: [header:x-customer-id, ip] }\n'),
+    );
     const answer = await ask(await started(), `/api/explain?${query}`);
     expect([answer.status, json(answer)]).toEqual([200, expect.objectContaining({ sentence: expect.any(String) })]);
     expect(json(answer)).toMatchObject(expected);
   });
 
-  test.each(['', 'path=orders', 'path=/a&path=/b', 'method=GET&method=PUT&path=/a'])(
-    'explain with %j is 400',
-    async (query) => {
-      expect((await ask(await started(), `/api/explain?${query}`)).status).toBe(400);
-    },
-  );
+  test.each([
+    '',
+    'path=orders',
+    'path=/a&path=/b',
+    'method=GET&method=PUT&path=/a',
+    'path=/a&header=nonsense',
+    'path=/a&ip=a&ip=b',
+  ])('explain with %j is 400', async (query) => {
+    expect((await ask(await started(), `/api/explain?${query}`)).status).toBe(400);
+  });
 
   test('the message of a SOAP call is what names its route', async () => {
     await writeFile(path, small('  s: { match: "SOAP /s {u}Get", stage: legacy }\n'));
@@ -332,8 +345,20 @@ describe('what it tells', () => {
       rejected: 0,
       lastRejection: null,
       upstreams: [
-        { name: 'legacy', urls: ['http://127.0.0.1:8081'], breaker: 'closed', outstanding: 0 },
-        { name: 'orders', urls: ['http://127.0.0.1:8082'], breaker: 'closed', outstanding: 0 },
+        {
+          name: 'legacy',
+          urls: ['http://127.0.0.1:8081'],
+          breaker: 'closed',
+          outstanding: 0,
+          members: [{ url: 'http://127.0.0.1:8081', state: 'up', outstanding: 0 }],
+        },
+        {
+          name: 'orders',
+          urls: ['http://127.0.0.1:8082'],
+          breaker: 'closed',
+          outstanding: 0,
+          members: [{ url: 'http://127.0.0.1:8082', state: 'up', outstanding: 0 }],
+        },
       ],
       stages: { legacy: 1 },
     });

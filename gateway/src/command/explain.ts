@@ -1,7 +1,7 @@
 /** `banyan explain METHOD PATH`: which route, which side, and why, by the file and with every breaker closed. */
 import { constants, createReadStream } from 'node:fs';
 import { access } from 'node:fs/promises';
-import { explainRest, explainSoap, NOBODY, sentence, type Asking, type Explanation } from '../explain.ts';
+import { explainRest, explainSoap, fieldsOf, NOBODY, sentence, type Asking, type Explanation } from '../explain.ts';
 import { GatewayError } from '../error.ts';
 import { loadRouting } from '../routing.ts';
 import { overrideOf } from '../override.ts';
@@ -25,7 +25,7 @@ export const explain: Command = async (args, terminal) => {
   const flags = readFlags(args, { options, count: [2, 2], usage: USAGE }, terminal);
   if (flags === null) return 2;
   const [method = 'GET', target = '/'] = flags.words;
-  const headers = headersOf(flags.list('header'));
+  const headers = fieldsOf(flags.list('header'));
   if (!target.startsWith('/') || headers === null) {
     const message = headers === null ? '-H takes "Name: value"' : `"${target}": a path starts with "/"`;
     return fail(terminal, flags.on('json'), { code: 'USAGE', message, more: { usage: USAGE } });
@@ -56,16 +56,6 @@ async function soap(table: Table, path: string, asked: { message: string; asking
   });
   const found = await operationOf(service, asked.asking.fields, createReadStream(asked.message));
   return explainSoap(table, path, { ...found, asking: asked.asking }, CALM);
-}
-
-function headersOf(lines: readonly string[]): string[] | null {
-  const fields: string[] = [];
-  for (const line of lines) {
-    const [, name, value] = /^([^\s:]+):\s*(.*)$/.exec(line) ?? [];
-    if (name === undefined || value === undefined) return null;
-    fields.push(name, value);
-  }
-  return fields;
 }
 
 function lines(explanation: Explanation): string[] {
