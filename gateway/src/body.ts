@@ -6,6 +6,7 @@
 import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import type { Seen } from './core/field.ts';
+import { invite, waits } from './expectation.ts';
 import type { Body } from './forward.ts';
 
 // Measured break-even is higher, but this many bytes times a few thousand callers must fit into memory.
@@ -35,7 +36,9 @@ export class CallerSlow extends Error {}
 export function collect(req: IncomingMessage, seen: Seen, idleMs: number, done: (body: Collected) => void): void {
   const length = seen.contentLength === null ? 0 : Number(seen.contentLength);
   if (!seen.chunked && length === 0) return done({ kind: 'none' });
-  if (seen.chunked || length > COLLECT_BYTES) return done({ kind: 'stream', source: new Upload(req, idleMs) });
+  // Who waits for leave to send gets it once the request has been decided on, and somebody reads.
+  if (seen.chunked || length > COLLECT_BYTES || waits(req))
+    return done({ kind: 'stream', source: new Upload(req, idleMs) });
   gather(req, idleMs, done);
 }
 
@@ -92,6 +95,7 @@ export class Upload extends Readable {
     }
     this.#timer = setTimeout(this.#onSilence, this.#idleMs);
     this.#req.on('data', this.#onData).once('end', this.#onEnd).once('close', this.#onClose);
+    invite(this.#req);
   }
 
   readonly #onData = (chunk: Buffer): void => {

@@ -8,6 +8,7 @@ import { discard } from './body.ts';
 import { requestIdOf, see, traceOf, type Fields, type Seen } from './core/field.ts';
 import type { Code } from './error.ts';
 import { codes } from './error.ts';
+import { waits } from './expectation.ts';
 import type { Generation } from './generation.ts';
 import type { Metrics, ServedBy } from './metrics.ts';
 import { newRequestId, newTrace } from './trace.ts';
@@ -74,13 +75,17 @@ export class Exchange {
     return this.#ended;
   }
 
+  get #hasBody(): boolean {
+    return this.seen.contentLength !== null || this.seen.chunked;
+  }
+
   /** The fields that every answer carries; to be asked for when its head is written. */
   own(side: ServedBy, because: string): Fields {
     const fields = ['x-request-id', this.requestId];
     if (this.generation.table.expose) {
       fields.push('banyan-served-by', side, 'banyan-route', this.route, 'banyan-because', because);
     }
-    if (this.#observer.closing()) fields.push('connection', 'close');
+    if (this.#observer.closing() || (this.#hasBody && waits(this.req))) fields.push('connection', 'close');
     return fields;
   }
 
@@ -88,7 +93,7 @@ export class Exchange {
   end({ side, because, status, code }: Outcome): void {
     if (this.#ended) return;
     this.#ended = true;
-    if (this.seen.contentLength !== null || this.seen.chunked) discard(this.req);
+    if (this.#hasBody) discard(this.req);
     const seconds = (performance.now() - this.#started) / 1_000;
     const { metrics, log, sample } = this.#observer;
     metrics.request(this.route, side, because, { status, seconds });

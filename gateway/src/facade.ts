@@ -9,8 +9,11 @@ import { match } from './core/match.ts';
 import { collect } from './body.ts';
 import { codes, type Code } from './error.ts';
 import { Exchange } from './exchange.ts';
+import { expectant } from './expectation.ts';
+import { direct } from './forward.ts';
 import { answerItself, broken, proceed, refuse, type Context } from './obey.ts';
 import { sendRawProblem } from './problem.ts';
+import { httpProxyForwarder } from './proxy.ts';
 import { besideOf, describe, serviceAt, serveSoap } from './soap.ts';
 import { newRequestId } from './trace.ts';
 import { tunnel } from './tunnel.ts';
@@ -23,7 +26,9 @@ const HEAD_TIMEOUT_MS = 10_000;
 const KEEP_ALIVE_MS = 65_000;
 
 /** Builds the facade; it does not listen. */
-export function buildFacade(context: Context): FastifyInstance {
+export function buildFacade(given: Omit<Context, 'forwarders'>): FastifyInstance {
+  const proxy = httpProxyForwarder();
+  const context: Context = { ...given, forwarders: { direct, 'http-proxy': proxy.forwarder } };
   const app = fastify({
     logger: false,
     // The router must not read the target: it would answer 400 to %zz by itself, and normalise what we pass on.
@@ -44,10 +49,15 @@ export function buildFacade(context: Context): FastifyInstance {
   });
   const never = (): void => undefined;
   app.all('/', never);
+  app.addHook('onReady', proxy.ready);
   app.setNotFoundHandler(never); // Methods that the router does not know.
   const { server } = app;
   // Node would drop those beyond a thousand in silence, a Content-Length among them; the head's size is the limit.
   server.maxHeadersCount = 0;
+  server.on('checkContinue', (req: IncomingMessage, res: ServerResponse) => {
+    expectant(req, res);
+    server.emit('request', req, res);
+  });
   // An expectation that is not 100-continue may be ignored (RFC 9110, section 10.1.1).
   server.on('checkExpectation', (req: IncomingMessage, res: ServerResponse) => server.emit('request', req, res));
   // Each pipelined request listens for the end of its connection; upstreams limit how many there can be.

@@ -8,14 +8,15 @@
  * for too long. What goes wrong before the answer's head becomes a GatewayError; what goes wrong later cuts the caller's
  * connection, so that a cut answer looks cut.
  */
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { STATUS_CODES, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { errors, type Dispatcher } from 'undici';
 import { CallerGone, CallerSlow } from './body.ts';
-import { homeward, type Fields } from './core/field.ts';
+import { homeward, trailing, type Fields } from './core/field.ts';
 import { codes, GatewayError } from './error.ts';
 import type { Outcome, Settle } from './breaker.ts';
+import { afterHeads, inform, type Sink } from './sink.ts';
 import { SoapRefused } from './soap/identify.ts';
 import type { Server } from './upstream.ts';
 
@@ -27,7 +28,8 @@ export type Body =
 
 export interface Forward {
   readonly req: IncomingMessage;
-  readonly res: ServerResponse;
+  /** Where the answer goes. */
+  readonly res: Sink;
   readonly server: Server;
   readonly method: string;
   /** Path and query as they go out. */
@@ -48,6 +50,15 @@ export type Result =
   | { readonly kind: 'failed'; readonly error: GatewayError }
   /** The caller left. */
   | { readonly kind: 'abandoned' };
+
+/** A way to an upstream and back. What is decided is not its business, and neither is how an answer is told of. */
+export interface Forwarder {
+  /** Never throws; `done` is called exactly once. */
+  forward(request: Forward, done: (result: Result) => void): void;
+}
+
+/** Through undici, into the caller's response. */
+export const direct: Forwarder = { forward };
 
 // A WSDL with its schemas inline is some hundred KiB; a document to be rewritten is held whole.
 const MAX_REWRITE_BYTES = 8 * 1024 * 1024;
@@ -96,6 +107,8 @@ class Handler implements Dispatcher.DispatchHandler {
   #heldBytes = 0;
   #fields: Fields = [];
   #resume: () => void = () => undefined;
+  #wrote = false;
+  #interim = 0;
 
   constructor(request: Forward, settle: Settle, done: (result: Result) => void) {
     this.#request = request;
@@ -133,20 +146,39 @@ class Handler implements Dispatcher.DispatchHandler {
   }
 
   onHeaders(status: number, raw: Buffer[], resume: () => void, statusText: string): boolean {
-    if (status < 200) return true; // Interim answers are not passed on.
+    if (status < 200) return this.#inform(status, raw, statusText);
     this.#status = status;
     this.#head = performance.now();
     this.#resume = resume;
     const { res, own, rewrite } = this.#request;
-    const fields: string[] = [];
-    for (const part of raw) fields.push(part.toString('latin1'));
+    const fields = textOf(raw);
     if (rewrite !== null && this.#request.method !== 'HEAD') {
       this.#held = [];
       this.#fields = fields;
       return true;
     }
-    res.writeHead(status, reasonOf(statusText), homeward(fields, own()));
+    res.writeHead(status, reasonOf(statusText), homeward(fields, own(), this.#canTrail()));
+    afterHeads(this);
     return true;
+  }
+
+  /** Whether trailers can follow: node has them to be announced on chunks alone. */
+  #canTrail(): boolean {
+    return this.#request.req.httpVersionMinor > 0 && this.#request.method !== 'HEAD' && mayHaveBody(this.#status);
+  }
+
+  /** An answer before the answer. A caller of HTTP/1.0 would take it for the answer. */
+  #inform(status: number, raw: Buffer[], reason: string): true {
+    this.#interim += 1;
+    const { res, req } = this.#request;
+    if (this.#interim <= MAX_INTERIM && req.httpVersionMinor > 0)
+      inform(res, status, reasonOf(reason), homeward(textOf(raw), []));
+    return true;
+  }
+
+  /** The head has been written, and what came with it: a body that is still to come must not hold it back. */
+  flushHead(): void {
+    if (!this.#wrote && !this.#ended) this.#request.res.flushHeaders();
   }
 
   onData(chunk: Buffer): boolean {
@@ -159,6 +191,7 @@ class Handler implements Dispatcher.DispatchHandler {
     }
     // Nothing is handed over when the connection ends behind a paused answer (`connector.ts`), and must not pause it again.
     if (chunk.length === 0) return true;
+    this.#wrote = true;
     const { res } = this.#request;
     if (res.write(chunk)) return true;
     // Node's server cuts a connection off that has been idle for as long; bytes that leave are no idleness.
@@ -172,13 +205,15 @@ class Handler implements Dispatcher.DispatchHandler {
     this.#resume();
   };
 
-  onComplete(): void {
+  onComplete(trailers: readonly (string | Buffer)[] | null): void {
     const { res, rewrite, own } = this.#request;
     if (this.#held !== null && rewrite !== null) {
       const { fields, body } = rewrite(this.#status, this.#fields, Buffer.concat(this.#held));
-      res.writeHead(this.#status, homeward(fields, own()));
+      res.writeHead(this.#status, STATUS_CODES[this.#status] ?? '', homeward(fields, own()));
       res.end(body);
     } else {
+      if (trailers !== null && trailers.length > 0)
+        res.addTrailers(trailing(trailers.map((part) => (typeof part === 'string' ? part : part.toString('latin1')))));
       res.end();
     }
     this.#end(this.#status >= 500 ? 'failure' : 'success', {
@@ -192,7 +227,8 @@ class Handler implements Dispatcher.DispatchHandler {
   onError(given: Error): void {
     if (this.#ended) return;
     // undici holds a 304's length against it, which is that of the answer to a GET (RFC 9110, section 8.6).
-    if (this.#status === 304 && given instanceof errors.ResponseContentLengthMismatchError) return this.onComplete();
+    if (this.#status === 304 && given instanceof errors.ResponseContentLengthMismatchError)
+      return this.onComplete(null);
     const error = given.cause instanceof CallerGone || given.cause instanceof CallerSlow ? given.cause : given;
     const { res, server } = this.#request;
     if (error instanceof CallerGone || this.#socket.destroyed) return this.#end('abandoned', { kind: 'abandoned' });
@@ -214,6 +250,17 @@ class Handler implements Dispatcher.DispatchHandler {
     this.#request.server.release();
     this.#done(result);
   }
+}
+
+// A page's hints come in one or two; an upstream that goes on must not fill the memory of a caller's connection.
+const MAX_INTERIM = 16;
+
+const mayHaveBody = (status: number): boolean => status !== 204 && status !== 304;
+
+function textOf(raw: readonly Buffer[]): string[] {
+  const fields: string[] = [];
+  for (const part of raw) fields.push(part.toString('latin1'));
+  return fields;
 }
 
 // oxlint-disable-next-line no-control-regex

@@ -8,10 +8,10 @@ import { onward } from './core/field.ts';
 import type { Matched } from './core/match.ts';
 import { expand } from './core/pattern.ts';
 import type { Side } from './core/side.ts';
-import type { Route } from './core/table.ts';
+import type { Route, Table } from './core/table.ts';
 import { codes, type GatewayError } from './error.ts';
 import type { Exchange, Observer } from './exchange.ts';
-import { forward, type Body, type Forward } from './forward.ts';
+import type { Body, Forward, Forwarder } from './forward.ts';
 import type { Generations } from './generation.ts';
 import { overrideOf } from './override.ts';
 import { sendProblem, type Refusal } from './problem.ts';
@@ -19,6 +19,7 @@ import type { Fleet } from './upstream.ts';
 
 export interface Context {
   readonly generations: Generations;
+  readonly forwarders: Readonly<Record<Table['forwarder'], Forwarder>>;
   readonly observer: Observer;
   /** `http://` and the listen address: what descriptions say where the file names no `publicUrl`. */
   readonly publicUrl: () => string;
@@ -113,7 +114,7 @@ function send(job: Job, decision: Forwarding): void {
     );
   }
   const { side, because } = decision;
-  forward(
+  context.forwarders[exchange.generation.table.forwarder].forward(
     {
       req: exchange.req,
       res: exchange.res,

@@ -154,10 +154,14 @@ function override(out: string[], name: string, value: string): void {
   out.push(name, value);
 }
 
-/** An answer's fields as they go back to the caller, with the facade's own appended. */
-export function homeward(fields: Fields, own: Fields): string[] {
+/**
+ * An answer's fields as they go back to the caller, with the facade's own appended.
+ * @param trailers whether trailers can follow, as an answer without a length may announce
+ */
+export function homeward(fields: Fields, own: Fields, trailers: boolean = false): string[] {
   const dropped = listed(fields);
   const out: string[] = [];
+  if (trailers) announce(fields, out);
   for (let index = 0; index < fields.length; index += 2) {
     const name = fields[index] ?? '';
     const key = keyOf(name);
@@ -165,6 +169,25 @@ export function homeward(fields: Fields, own: Fields): string[] {
     out.push(name, fields[index + 1] ?? '');
   }
   for (const part of own) out.push(part);
+  return out;
+}
+
+function announce(fields: Fields, out: string[]): void {
+  for (let index = 0; index < fields.length; index += 2) {
+    const name = fields[index] ?? '';
+    if (name.length === 14 && name.toLowerCase() === 'content-length') return void out.splice(0);
+    if (name.length === 7 && name.toLowerCase() === 'trailer') out.push(name, fields[index + 1] ?? '');
+  }
+}
+
+/** An answer's trailers as they go back, in pairs: without those of one connection, and without what frames or routes. */
+export function trailing(fields: Fields): [name: string, value: string][] {
+  const out: [string, string][] = [];
+  for (let index = 0; index < fields.length; index += 2) {
+    const name = fields[index] ?? '';
+    const key = keyOf(name);
+    if (stays(key, null) && key !== 'content-length' && key !== 'host') out.push([name, fields[index + 1] ?? '']);
+  }
   return out;
 }
 

@@ -15,7 +15,6 @@ const SUCCESSOR = ['rest', 'response', 'rename', 'faults'] as const;
 /** Everything in the file that is not supported yet, each as a problem. */
 export function unsupported(file: File, source: Source): Problem[] {
   const found: Path[] = TOP.filter((key) => file[key] !== undefined).map((key) => [key]);
-  if (file.forwarder === 'http-proxy') found.push(['forwarder']);
   if (typeof file.default === 'object' && file.default.writes !== undefined) found.push(['default', 'writes']);
   for (const [name, upstream] of Object.entries(file.upstreams)) {
     if (typeof upstream === 'string') continue;

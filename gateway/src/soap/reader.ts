@@ -3,6 +3,7 @@
  * IncomingMessage that is about to end loses its end), and once released the stream can be read on by anybody.
  */
 import type { Readable } from 'node:stream';
+import { invite } from '../expectation.ts';
 
 export type Read =
   | { readonly kind: 'chunk'; readonly chunk: Buffer }
@@ -39,6 +40,7 @@ export class Reader {
       if (stream.readableEnded) return { kind: 'end' };
       if (stream.destroyed || stream.errored !== null) return { kind: 'gone' };
       if (this.#late) return { kind: 'slow' };
+      invite(stream);
       await new Promise<void>((resolve) => {
         this.#resume = resolve;
       });

@@ -274,7 +274,6 @@ describe('what the file may say and this version cannot do', () => {
     ...['trustProxy: true', 'trustProxy: [10.0.0.0/8]', 'replicas: [http://a:1]'].map(
       (line) => [line, `${small()}${line}\n`, `8:1 ${line.split(':')[0]}`] as const,
     ),
-    ['forwarder: http-proxy', `${small()}forwarder: http-proxy\n`, '8:1 forwarder'],
     [
       'default.writes',
       small().replace('default: legacy', 'default: { upstream: legacy, writes: [orders] }'),
