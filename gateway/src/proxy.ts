@@ -112,10 +112,11 @@ function fail({ request, done, relay }: Job, reply: FastifyReply, error: Error):
   if (relay?.headersSent === true) return void reply.raw.destroy();
   if (relay !== null) return relay.refuse(error);
   const { name } = request.server.upstream;
-  done({
-    kind: 'failed',
-    error: new GatewayError('GW_INTERNAL', `The request could not be handed to upstream ${name}.`, { cause: error }),
+  const cause = new GatewayError('GW_INTERNAL', `The request could not be handed to upstream ${name}.`, {
+    cause: error,
   });
+  const result = { kind: 'failed', error: cause, sent: false } as const;
+  done(result);
 }
 
 /** An answer on its way from `forward.ts` to the plugin. What the plugin has no place for ends here. */
