@@ -6,6 +6,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
 import { discard } from './body.ts';
 import { requestIdOf, see, traceOf, type Fields, type Seen } from './core/field.ts';
+import { absolute, rename } from './core/host.ts';
+import { cameOf, type Came } from './core/trust.ts';
 import type { Code } from './error.ts';
 import { codes } from './error.ts';
 import { waits } from './expectation.ts';
@@ -38,8 +40,8 @@ export class Exchange {
   readonly target: string;
   readonly path: string;
   readonly seen: Seen;
-  /** The caller's IP address. */
-  readonly address: string;
+  /** Who asked, by which scheme and which host, as far as proxies in front are trusted to tell. */
+  readonly came: Came;
   readonly requestId: string;
   readonly traceparent: string;
   /** The table it is decided by: the one in force when its operation and its body, where they matter, are in hand. */
@@ -59,15 +61,26 @@ export class Exchange {
     this.req = req;
     this.res = res;
     this.method = req.method ?? 'GET';
-    this.target = originForm(url);
+    this.target = url.startsWith('/') || url === '*' ? url : originForm(req, url);
     const query = this.target.indexOf('?');
     this.path = query === -1 ? this.target : this.target.slice(0, query);
     this.seen = see(req.rawHeaders);
-    this.address = req.socket.remoteAddress ?? 'unknown';
+    const peer = req.socket.remoteAddress ?? 'unknown';
+    this.came = cameOf(peer, this.seen, req.rawHeaders, context.generation.table.trust);
     this.requestId = requestIdOf(this.seen) ?? newRequestId();
     this.traceparent = traceOf(this.seen) ?? newTrace();
     this.generation = context.generation;
     this.#observer = context.observer;
+  }
+
+  /** The caller's IP address. */
+  get address(): string {
+    return this.came.address;
+  }
+
+  /** When it arrived, on the clock of `performance.now()`. */
+  get started(): number {
+    return this.#started;
   }
 
   /** Whether its end has been told. */
@@ -119,10 +132,9 @@ export class Exchange {
   }
 }
 
-/** RFC 9112, section 3.2.2: a server takes the absolute form as well; what goes on is the path and the query. */
-function originForm(url: string): string {
-  if (url.startsWith('/') || url === '*') return url;
-  const path = /^[a-z][a-z0-9+.-]*:\/\/[^/?#]*(.*)$/is.exec(url)?.[1];
-  if (path === undefined) return '/';
-  return path.startsWith('/') ? path : `/${path}`;
+/** What goes on of a target in absolute form: its path and query, and its host as the only one. */
+function originForm(req: IncomingMessage, url: string): string {
+  const { authority, target } = absolute(url);
+  rename(req.rawHeaders, authority);
+  return target;
 }

@@ -2,24 +2,21 @@
  * The public side of the gateway. Fastify has one catch-all, and our own table, swapped atomically at a reload, picks what is
  * done: gather (match), decide, obey (forward), observe. There is no `if` about routing here: `core/decide.ts` has them all.
  */
-import { ServerResponse, type IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { flawOf } from './core/hygiene.ts';
 import { match } from './core/match.ts';
 import { collect } from './body.ts';
-import { codes, type Code } from './error.ts';
+import { isShut, MAX_HEAD_BYTES, turnAway, turnBack } from './door.ts';
 import { Exchange } from './exchange.ts';
 import { expectant } from './expectation.ts';
 import { direct } from './forward.ts';
 import { answerItself, broken, proceed, refuse, type Context } from './obey.ts';
-import { sendRawProblem } from './problem.ts';
 import { httpProxyForwarder } from './proxy.ts';
 import { besideOf, describe, serviceAt, serveSoap } from './soap.ts';
-import { newRequestId } from './trace.ts';
 import { tunnel } from './tunnel.ts';
 
-// A request's head: 64 KiB of fields, as the largest cookies and tokens need, and some room for its target.
-const MAX_HEAD_BYTES = 80 * 1024;
 // A head arrives in one or two packets; more time than this is a slow-loris.
 const HEAD_TIMEOUT_MS = 10_000;
 // Longer than the idle time of the usual load balancers in front (60 s), so that they close first.
@@ -39,7 +36,13 @@ export function buildFacade(given: Omit<Context, 'forwarders'>): FastifyInstance
     keepAliveTimeout: KEEP_ALIVE_MS,
     requestTimeout: 0, // Bodies stream for as long as bytes come; `body.ts` watches that they do.
     // Without Host: refused here, with the fields that every answer carries.
-    http: { maxHeaderSize: MAX_HEAD_BYTES, headersTimeout: HEAD_TIMEOUT_MS, requireHostHeader: false },
+    // Whatever node was started with, it parses strictly here.
+    http: {
+      maxHeaderSize: MAX_HEAD_BYTES,
+      headersTimeout: HEAD_TIMEOUT_MS,
+      requireHostHeader: false,
+      insecureHTTPParser: false,
+    },
     clientErrorHandler: (error, socket) => turnAway(error, socket, context),
   });
   // In the first hook, because fastify would refuse what it cannot parse: odd content types, QUERY without one.
@@ -71,6 +74,7 @@ export function buildFacade(given: Omit<Context, 'forwarders'>): FastifyInstance
 }
 
 function enter(req: IncomingMessage, res: ServerResponse, url: string, context: Context): void {
+  if (isShut(req)) return void req.resume();
   const exchange = new Exchange(req, res, url, {
     generation: context.generations.current,
     observer: context.observer,
@@ -83,16 +87,13 @@ function enter(req: IncomingMessage, res: ServerResponse, url: string, context: 
 }
 
 function serve(exchange: Exchange, context: Context): void {
-  if (exchange.seen.host === null && exchange.req.httpVersion === '1.1')
-    return refuse(exchange, badRequest('A request of HTTP/1.1 names its Host.'), 'bad-request');
+  const flaw = flawOf(exchange.seen, exchange.req.httpVersion);
+  if (flaw !== null) return turnBack(exchange, flaw);
   if (exchange.target === '*') {
     return exchange.method === 'OPTIONS'
       ? answerItself(exchange, 204, 'facade')
       : refuse(exchange, badRequest('The target * is for OPTIONS alone.'), 'bad-request');
   }
-  // Another coding would go on under the name of chunked alone: codings are of one connection, and node undoes only that one.
-  if (exchange.seen.chunked && !/^(?:chunked)?$/i.test(exchange.req.headers['transfer-encoding']?.trim() ?? ''))
-    return refuse(exchange, badRequest('The only transfer coding that is taken is chunked.'), 'bad-request');
   const { matcher, services } = context.generations.current;
   const service = serviceAt(exchange.path, services);
   if (service !== null) return serveSoap(exchange, service, context);
@@ -117,27 +118,3 @@ const badRequest = (detail: string): { code: 'GW_BAD_REQUEST'; detail: string; r
   detail,
   retryAfterSeconds: null,
 });
-
-const HEAD_ERRORS: Readonly<Record<string, readonly [Code, string]>> = {
-  CONNECT: ['GW_BAD_REQUEST', 'The facade opens no tunnels to elsewhere.'],
-  HPE_HEADER_OVERFLOW: ['GW_HEAD_TOO_LARGE', `A request's head has at most ${MAX_HEAD_BYTES} bytes.`],
-  ERR_HTTP_REQUEST_TIMEOUT: ['GW_HEAD_TIMEOUT', "The request's head did not arrive in time."],
-};
-
-/** Bytes that are no request. Where an answer has begun on the connection, nothing may be written into it. */
-function turnAway(error: Error & { code?: string }, socket: Socket, context: Context): void {
-  // What node's own handler asks: the response that has the connection now.
-  const current: unknown = Reflect.get(socket, '_httpMessage');
-  const busy = current instanceof ServerResponse;
-  // A caller who left in the middle of its request is not there to be told.
-  if (error.code === 'ECONNRESET' || error.code === 'HPE_INVALID_EOF_STATE' || (busy && current.headersSent))
-    return void socket.destroy();
-  const [code, detail] = HEAD_ERRORS[error.code ?? ''] ?? ['GW_BAD_REQUEST', 'This is no HTTP request.'];
-  const own = ['x-request-id', newRequestId()];
-  if (context.generations.current.table.expose)
-    own.push('banyan-served-by', 'none', 'banyan-route', 'default', 'banyan-because', 'bad-request');
-  sendRawProblem(socket, { code, detail, retryAfterSeconds: null }, own);
-  // A request whose body broke off is in hand: it ends, and is counted, with its connection.
-  if (busy) return socket.destroySoon();
-  context.observer.metrics.request('default', 'none', 'bad-request', { status: codes[code].status, seconds: 0 });
-}

@@ -205,8 +205,7 @@ export function headersOf(
   drop: readonly string[] = [],
 ): readonly string[] {
   return onward(exchange.req.rawHeaders, exchange.seen, {
-    address: exchange.address,
-    scheme: 'http',
+    came: exchange.came,
     requestId: exchange.requestId,
     traceparent: exchange.traceparent,
     set: side === 'new' ? (route?.successor?.headers ?? []) : [],

@@ -61,12 +61,16 @@ export function sendProblem(res: ServerResponse, refusal: Refusal, own: Fields):
   res.end(res.req.method === 'HEAD' ? undefined : body);
 }
 
-/** The same on a connection that node's HTTP server has let go of, which it closes. */
-export function sendRawProblem(socket: Duplex, refusal: Refusal, own: Fields): void {
+/**
+ * The same on a connection that node's HTTP server has let go of, which it closes.
+ * @param bodiless for the answer to a HEAD
+ */
+export function sendRawProblem(socket: Duplex, refusal: Refusal, own: Fields, bodiless: boolean = false): void {
   if (socket.destroyed || !socket.writable) return;
   const { status, title, fields, body } = problemOf(refusal);
   const all = [...fields.filter((part) => part !== 'connection' && part !== 'close'), 'connection', 'close', ...own];
-  closeWith(socket, Buffer.concat([Buffer.from(headText(status, title, all), 'latin1'), body]));
+  const head = Buffer.from(headText(status, title, all), 'latin1');
+  closeWith(socket, bodiless ? head : Buffer.concat([head, body]));
 }
 
 /** An answer's head as it stands on the wire; to be written as latin1, in which a character is the byte that came. */

@@ -11,7 +11,9 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { decide, type Forwarding } from './core/decide.ts';
 import { homeward } from './core/field.ts';
+import { flawOf } from './core/hygiene.ts';
 import { match, type Matched } from './core/match.ts';
+import { inTurn, isShut } from './door.ts';
 import { codes } from './error.ts';
 import { Exchange } from './exchange.ts';
 import { askedOf, factsOf, headersOf, targetOf, type Context } from './obey.ts';
@@ -34,27 +36,12 @@ const HALF_CLOSED_MS = 30_000;
 
 /** Passes one upgrade on, or gives the request back to the server where it is none that can be. */
 export function tunnel(upgrade: Upgrade, context: Context): void {
-  const { socket } = upgrade;
+  if (isShut(upgrade.req)) return void upgrade.socket.resume();
   const early = new Early(upgrade);
-  afterAnswers(socket, () => (isUpgrade(upgrade.req) ? enter(upgrade, early, context) : asRequest(upgrade, early)));
-}
-
-/**
- * Node tells of an upgrade at once, even while earlier requests of the connection wait for their answers, and has let go of the
- * connection by then. Those come first; that it has room again, and that it stands still, they hear from here.
- */
-function afterAnswers(socket: Socket, next: () => void): void {
-  const current: unknown = Reflect.get(socket, '_httpMessage');
-  if (socket.destroyed) return;
-  if (!(current instanceof ServerResponse)) return next();
-  const onDrain = (): boolean => current.emit('drain');
-  const onTimeout = (): void => void socket.destroy();
-  socket.on('drain', onDrain).on('timeout', onTimeout);
-  current.once('close', () => {
-    socket.off('drain', onDrain).off('timeout', onTimeout);
-    // Not in the same turn: node hands the connection to the next answer when one has closed.
-    setImmediate(() => afterAnswers(socket, next));
-  });
+  // Node tells of an upgrade at once, even while earlier requests of the connection wait for their answers.
+  inTurn(upgrade.socket, null, () =>
+    isUpgrade(upgrade.req) ? enter(upgrade, early, context) : asRequest(upgrade, early),
+  );
 }
 
 function enter(upgrade: Upgrade, early: Early, context: Context): void {
@@ -65,6 +52,9 @@ function enter(upgrade: Upgrade, early: Early, context: Context): void {
     generation,
     observer: context.observer,
   });
+  const flaw = flawOf(exchange.seen, req.httpVersion);
+  if (flaw !== null)
+    return turnAway(exchange, socket, { code: 'GW_BAD_REQUEST', detail: flaw, retryAfterSeconds: null }, 'bad-request');
   const matched = match(generation.matcher, exchange.method, exchange.path);
   exchange.route = matched?.route.id ?? 'default';
   const decision = decide(
@@ -113,12 +103,12 @@ class Early {
 }
 
 /**
- * What is passed on as an upgrade: a GET without a body. A server may ignore the wish (RFC 9110, section 7.8), and does with h2c,
- * which clients send with any request, and which means a protocol between two neighbours (RFC 9113, section 3.1).
+ * What is passed on as an upgrade: a GET without a body. A server may ignore the wish (RFC 9110, section 7.8), must in HTTP/1.0,
+ * and does with h2c, which clients send with any request, and which means a protocol between two neighbours (RFC 9113, section 3.1).
  */
-function isUpgrade({ method, headers }: IncomingMessage): boolean {
+function isUpgrade({ method, headers, httpVersion }: IncomingMessage): boolean {
   const bodiless = headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) === 0;
-  return method === 'GET' && bodiless && !/\bh2c\b/i.test(headers.upgrade ?? '');
+  return httpVersion === '1.1' && method === 'GET' && bodiless && !/\bh2c\b/i.test(headers.upgrade ?? '');
 }
 
 // Each leaves some listeners behind on the connection. Clients that offer HTTP/2 do so once on each.

@@ -3,6 +3,8 @@
  * in their order and spelling; each is looked at once.
  */
 
+import type { Came } from './trust.ts';
+
 /** Flat: name, value, name, value … */
 export type Fields = readonly string[];
 
@@ -22,7 +24,7 @@ const HOP_BY_HOP: ReadonlySet<string> = new Set([
   'http2-settings',
 ]);
 
-// What only the facade may say: a client's own are dropped, and the facade's are set (no proxy in front is trusted yet).
+// What only the facade may say: what came is dropped, and the facade's are set (`trust.ts` has read what came).
 const OURS: ReadonlySet<string> = new Set(['forwarded', 'x-real-ip', 'x-request-id', 'traceparent']);
 const PREFIX = 'banyan-';
 const FORWARDED = 'x-forwarded-';
@@ -41,18 +43,24 @@ export interface Seen {
   readonly contentLength: string | null;
   /** Whether there is a `Transfer-Encoding`: the body's length is not known. */
   readonly chunked: boolean;
+  /** Whether a proxy in front, or somebody who would be taken for one, says whom it asks for. */
+  readonly via: boolean;
+  /** What of the framing and the host could be read in two ways: a sentence for the sender; null: nothing. */
+  readonly flaw: string | null;
 }
 
-/** What the facade adds on the way to an upstream. `address` is the caller's IP; `traceparent` and `requestId` are final. */
+/** What the facade adds on the way to an upstream. `traceparent` and `requestId` are final. */
 export interface Additions {
-  readonly address: string;
-  readonly scheme: 'http' | 'https';
+  readonly came: Came;
   readonly requestId: string;
   readonly traceparent: string;
   readonly set: readonly (readonly [name: string, value: string])[];
   /** Names in lower case that do not go on. */
   readonly drop: readonly string[];
 }
+
+// Some have 15 digits, 900 TB; beyond 2^53 readers would begin to disagree.
+const MAX_LENGTH_DIGITS = 15;
 
 /** One pass over a request's fields. The first of several is taken. Most names are told apart by their length alone. */
 export function see(fields: Fields): Seen {
@@ -61,12 +69,19 @@ export function see(fields: Fields): Seen {
   let traceparent: string | null = null;
   let contentLength: string | null = null;
   let chunked = false;
+  let via = false;
+  let flaw: string | null = null;
   for (let index = 0; index < fields.length; index += 2) {
     const name = fields[index] ?? '';
     const value = fields[index + 1] ?? '';
     switch (name.length) {
       case 4:
-        if (host === null && name.toLowerCase() === 'host') host = value;
+        if (name.toLowerCase() !== 'host') break;
+        if (host === null) host = value;
+        else flaw ??= 'A request names one Host.';
+        break;
+      case 9:
+        if (name.toLowerCase() === 'forwarded') via = true;
         break;
       case 11:
         if (traceparent === null && name.toLowerCase() === 'traceparent') traceparent = value;
@@ -75,15 +90,39 @@ export function see(fields: Fields): Seen {
         if (requestId === null && name.toLowerCase() === 'x-request-id') requestId = value;
         break;
       case 14:
-        if (contentLength === null && name.toLowerCase() === 'content-length') contentLength = value;
+        if (name.toLowerCase() !== 'content-length') break;
+        if (contentLength !== null || value.length > MAX_LENGTH_DIGITS || !DIGITS.test(value))
+          flaw ??= 'A request has one Content-Length, a number.';
+        contentLength ??= value;
+        break;
+      case 15:
+      case 16:
+        if (isForwarded(name)) via = true;
         break;
       case 17:
-        if (name.toLowerCase() === 'transfer-encoding') chunked = true;
+        if (isForwarded(name)) via = true;
+        else if (name.toLowerCase() === 'transfer-encoding') {
+          flaw ??= codingFlaw(value, chunked);
+          chunked = true;
+        }
         break;
       default:
     }
   }
-  return { host, requestId, traceparent, contentLength, chunked };
+  if (chunked && contentLength !== null) flaw ??= 'A body is chunked or has a length, never both.';
+  return { host, requestId, traceparent, contentLength, chunked, via, flaw };
+}
+
+const DIGITS = /^\d+$/;
+
+/** `Accept-Language` and `Accept-Encoding` are as long as the shortest of these: the first letter tells. */
+function isForwarded(name: string): boolean {
+  return (name.charCodeAt(0) | 32) === 120 && /^x-forwarded-(?:for|host|proto)$/i.test(name);
+}
+
+/** Another coding would go on under the name of chunked alone: codings are of one connection, and node undoes only that one. */
+function codingFlaw(value: string, again: boolean): string | null {
+  return !again && value.toLowerCase() === 'chunked' ? null : 'The only transfer coding that is taken is chunked.';
 }
 
 /** The names listed in `Connection` fields (RFC 9110, section 7.6.1), as `keyOf` has them; null when there are none worth a set. */
@@ -137,10 +176,13 @@ export function onward(fields: Fields, seen: Seen, additions: Additions): string
     const key = keyOf(name);
     if (!stays(key, dropped) || claimed(key) || additions.drop.includes(key)) continue;
     if (restarted && key === 'tracestate') continue;
+    // A second length, host or cookie to servers that make variables of fields, and to no other.
+    if (PROTECTED.has(key) && name.includes('_')) continue;
     out.push(name, fields[index + 1] ?? '');
   }
-  out.push('x-forwarded-for', additions.address, 'x-forwarded-proto', additions.scheme);
-  if (seen.host !== null) out.push('x-forwarded-host', seen.host);
+  const { came } = additions;
+  out.push('x-forwarded-for', came.chain, 'x-forwarded-proto', came.scheme, 'forwarded', came.forwarded);
+  if (came.host !== null) out.push('x-forwarded-host', came.host);
   out.push('x-request-id', additions.requestId, 'traceparent', additions.traceparent);
   for (const [name, value] of additions.set) override(out, name, value);
   return out;

@@ -30,6 +30,35 @@ export function within(networks: readonly Network[], address: string): boolean {
   });
 }
 
+/**
+ * The address as everybody writes it (RFC 5952), without its zone; one of IPv4 that is written as IPv6, as IPv4. Null when it is
+ * none.
+ */
+export function addressIn(text: string): string | null {
+  const read = addressOf(text);
+  if (read === null) return null;
+  const groups: number[] = [];
+  const width = read.family === 4 ? 8n : 16n;
+  for (let shift = read.family === 4 ? 24n : 112n; shift >= 0n; shift -= width)
+    groups.push(Number((read.value >> shift) & ((1n << width) - 1n)));
+  if (read.family === 4) return groups.join('.');
+  const { from, length } = zerosOf(groups);
+  const written = groups.map((group) => group.toString(16));
+  if (length < 2) return written.join(':');
+  return `${written.slice(0, from).join(':')}::${written.slice(from + length).join(':')}`;
+}
+
+/** The longest run of zeros, the first of several. */
+function zerosOf(groups: readonly number[]): { readonly from: number; readonly length: number } {
+  let longest = { from: 0, length: 0 };
+  for (let from = 0; from < groups.length; from += 1) {
+    let length = 0;
+    while (groups[from + length] === 0) length += 1;
+    if (length > longest.length) longest = { from, length };
+  }
+  return longest;
+}
+
 interface Address {
   readonly family: 4 | 6;
   readonly value: bigint;
@@ -48,16 +77,19 @@ function addressOf(text: string): Address | null {
   return value >> 32n === 0xffffn ? { family: 4, value: value & 0xffffffffn } : { family: 6, value };
 }
 
+// No zero in front: to some that is octal.
+const BYTE = /^(?:0|[1-9]\d{0,2})$/;
+
 function dotted(text: string): bigint | null {
   const parts = text.split('.');
-  if (parts.length !== 4 || !parts.every((part) => /^\d{1,3}$/.test(part) && Number(part) < 256)) return null;
+  if (parts.length !== 4 || !parts.every((part) => BYTE.test(part) && Number(part) < 256)) return null;
   return parts.reduce((value, part) => (value << 8n) | BigInt(part), 0n);
 }
 
 function colons(text: string): bigint | null {
   const halves = text.split('::');
   if (halves.length > 2) return null;
-  const [before, after] = halves.map(groupsOf);
+  const [before, after] = halves.map((half, index) => groupsOf(half, index === halves.length - 1));
   if (before === undefined || before === null || after === null) return null;
   const given = before.length + (after?.length ?? 0);
   if (after === undefined ? given !== 8 : given > 7) return null;
@@ -65,14 +97,14 @@ function colons(text: string): bigint | null {
   return groups.reduce((value, group) => (value << 16n) | group, 0n);
 }
 
-/** Groups of 16 bits; a dotted end is two of them. Null when one is none. */
-function groupsOf(half: string): readonly bigint[] | null {
+/** Groups of 16 bits; a dotted end of the `last` half is two of them. Null when one is none. */
+function groupsOf(half: string, last: boolean): readonly bigint[] | null {
   if (half === '') return [];
   const groups: bigint[] = [];
   const parts = half.split(':');
   for (const [index, part] of parts.entries()) {
-    const last = index === parts.length - 1 && part.includes('.') ? dotted(part) : null;
-    if (last !== null) groups.push(last >> 16n, last & 0xffffn);
+    const four = last && index === parts.length - 1 && part.includes('.') ? dotted(part) : null;
+    if (four !== null) groups.push(four >> 16n, four & 0xffffn);
     else if (/^[0-9a-f]{1,4}$/i.test(part)) groups.push(BigInt(`0x${part}`));
     else return null;
   }

@@ -6,7 +6,7 @@ import { parseStage } from '../core/stage.ts';
 import type { Path, Problem, Source } from './document.ts';
 import type { File } from './shape.ts';
 
-const TOP: readonly (keyof File)[] = ['readModels', 'trustProxy', 'replicas'];
+const TOP: readonly (keyof File)[] = ['readModels', 'replicas'];
 const ROUTE = ['fresh', 'writes'] as const;
 const PARITY = ['sample', 'budget', 'noise', 'confidence', 'redact', 'headers'] as const;
 const UPSTREAM = ['health', 'spare', 'host', 'rewrite'] as const;

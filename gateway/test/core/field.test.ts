@@ -4,8 +4,13 @@ import { homeward, onward, requestIdOf, see, traceOf, type Additions, type Field
 
 const TRACE = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
 const additions: Additions = {
-  address: '192.0.2.7',
-  scheme: 'http',
+  came: {
+    address: '192.0.2.7',
+    scheme: 'https',
+    host: 'shop.example:8080',
+    chain: '192.0.2.7, 10.0.0.1',
+    forwarded: 'for=192.0.2.7',
+  },
   requestId: 'own-id',
   traceparent: TRACE,
   set: [],
@@ -100,14 +105,35 @@ describe('fields on their way to an upstream', () => {
   });
 
   test('the facade says who asked, by what name, and under which id', () => {
-    const fields = sent(['Host', 'shop.example:8080', 'x-forwarded-for', '10.0.0.1', 'x-request-id', 'theirs']);
-    expect(values(fields, 'x-forwarded-for')).toEqual(['192.0.2.7']);
+    const fields = sent([
+      'Host',
+      'inner',
+      'x-forwarded-for',
+      '10.0.0.9',
+      'Forwarded',
+      'for=_x',
+      'x-request-id',
+      'theirs',
+    ]);
+    expect(values(fields, 'x-forwarded-for')).toEqual(['192.0.2.7, 10.0.0.1']);
     expect(values(fields, 'x-forwarded-host')).toEqual(['shop.example:8080']);
-    expect(values(fields, 'x-forwarded-proto')).toEqual(['http']);
+    expect(values(fields, 'x-forwarded-proto')).toEqual(['https']);
+    expect(values(fields, 'forwarded')).toEqual(['for=192.0.2.7']);
     expect(values(fields, 'x-request-id')).toEqual(['own-id']);
     expect(values(fields, 'traceparent')).toEqual([TRACE]);
-    expect(values(sent([]), 'x-forwarded-host')).toEqual([]);
+    const nameless = sent([], { came: { ...additions.came, host: null } });
+    expect(values(nameless, 'x-forwarded-host')).toEqual([]);
   });
+
+  test.each(['Content_Length', 'CONTENT_TYPE', 'content_encoding', 'Transfer_Encoding', 'Proxy_Authorization'])(
+    'a second spelling of what frames or names a message (%s) stays behind',
+    (name) => {
+      const fields = sent(['Host', 'h', 'Content-Length', '1', name, 'second', 'x_own', 'kept']);
+      expect(values(fields, name.toLowerCase())).toEqual([]);
+      expect(values(fields, 'content-length')).toEqual(['1']);
+      expect(values(fields, 'x_own')).toEqual(['kept']);
+    },
+  );
 
   test('the state of a trace goes on with that trace, and not with one that the facade has started', () => {
     const state = ['tracestate', 'vendor=1', 'Tracestate', 'other=2'];
@@ -193,6 +219,7 @@ describe('whatever arrives', () => {
           'x-forwarded-for',
           'x-forwarded-proto',
           'x-forwarded-host',
+          'forwarded',
           'x-request-id',
           'traceparent',
         ]);
@@ -203,10 +230,9 @@ describe('whatever arrives', () => {
           expect(kept.filter((each) => listed.includes(each) && !guarded.has(each) && !ours.has(each))).toEqual([]);
           expect(kept.filter((each) => each.startsWith('banyan-'))).toEqual([]);
         }
-        expect(values(sent(arrived), 'x-forwarded-for')).toEqual(['192.0.2.7']);
-        expect(names(sent(arrived)).filter((each) => each.startsWith('x-forwarded-'))).toHaveLength(
-          see(arrived).host === null ? 2 : 3,
-        );
+        expect(values(sent(arrived), 'x-forwarded-for')).toEqual(['192.0.2.7, 10.0.0.1']);
+        expect(values(sent(arrived), 'forwarded')).toEqual(['for=192.0.2.7']);
+        expect(names(sent(arrived)).filter((each) => each.startsWith('x-forwarded-'))).toHaveLength(3);
       }),
       { numRuns: 1_000 },
     );
@@ -227,8 +253,62 @@ describe('what the facade reads of a request', () => {
       'X-REQUEST-ID',
       'i',
     ]);
-    expect(seen).toEqual({ host: 'a', requestId: 'i', traceparent: null, contentLength: '3', chunked: true });
-    expect(see([])).toEqual({ host: null, requestId: null, traceparent: null, contentLength: null, chunked: false });
+    expect(seen).toMatchObject({ host: 'a', requestId: 'i', traceparent: null, contentLength: '3', chunked: true });
+    expect(see([])).toEqual({
+      host: null,
+      requestId: null,
+      traceparent: null,
+      contentLength: null,
+      chunked: false,
+      via: false,
+      flaw: null,
+    });
+  });
+
+  test.each(['forwarded', 'X-Forwarded-For', 'x-forwarded-host', 'X-FORWARDED-PROTO'])(
+    'hears of a proxy in front by %s',
+    (name) => {
+      expect(see([name, '']).via).toBe(true);
+    },
+  );
+
+  test.each(['accept-language', 'accept-encoding', 'x-forwarded-xor', 'x_forwarded_for', 'transfer-encoding'])(
+    'hears of no proxy by %s',
+    (name) => {
+      expect(see([name, '1']).via).toBe(false);
+    },
+  );
+
+  test.each<[string, Fields, string | null]>([
+    ['one of each', ['Host', 'a', 'Content-Length', '0'], null],
+    ['chunks', ['Transfer-Encoding', 'Chunked'], null],
+    ['two hosts', ['Host', 'a', 'HOST', 'a'], 'A request names one Host.'],
+    ['two lengths', ['content-length', '1', 'Content-Length', '1'], 'A request has one Content-Length, a number.'],
+    ...['+1', '-1', '', '1,1', '1 ', '0x1', '1e3', '1'.repeat(16)].map((length): [string, Fields, string] => [
+      `a length of ${JSON.stringify(length)}`,
+      ['content-length', length],
+      'A request has one Content-Length, a number.',
+    ]),
+    ['both', ['content-length', '1', 'transfer-encoding', 'chunked'], 'A body is chunked or has a length, never both.'],
+    [
+      'both, the other way',
+      ['transfer-encoding', 'chunked', 'content-length', '1'],
+      'A body is chunked or has a length, never both.',
+    ],
+    ...['gzip, chunked', 'xchunked', 'identity', '', 'chunked;a=b', '"chunked"', 'chunked, chunked'].map(
+      (coding): [string, Fields, string] => [
+        `a coding of ${JSON.stringify(coding)}`,
+        ['transfer-encoding', coding],
+        'The only transfer coding that is taken is chunked.',
+      ],
+    ),
+    [
+      'two codings',
+      ['transfer-encoding', 'chunked', 'Transfer-Encoding', 'chunked'],
+      'The only transfer coding that is taken is chunked.',
+    ],
+  ])('could be read in two ways or not: %s', (_what, fields, flaw) => {
+    expect(see(fields).flaw).toBe(flaw);
   });
 
   test.each([

@@ -1,7 +1,7 @@
 import { BlockList, isIP } from 'node:net';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { networkOf, within } from '@banyan/gateway/core/network';
+import { addressIn, networkOf, within } from '@banyan/gateway/core/network';
 
 const networks = (...texts: readonly string[]): NonNullable<ReturnType<typeof networkOf>>[] =>
   texts.map((text) => networkOf(text) ?? expect.unreachable(text));
@@ -54,6 +54,60 @@ describe('an address', () => {
         for (const asked of [address, base])
           expect(within(networks(`${base}/${bits}`), asked)).toBe(list.check(asked, family));
       }),
+    );
+  });
+});
+
+describe('an address as everybody writes it', () => {
+  test.each([
+    ['192.0.2.7', '192.0.2.7'],
+    ['::ffff:192.0.2.7', '192.0.2.7'],
+    ['2001:DB8:0:0:0:0:0:1', '2001:db8::1'],
+    ['2001:db8:0:1:1:1:1:1', '2001:db8:0:1:1:1:1:1'],
+    ['2001:0:0:1:0:0:0:1', '2001:0:0:1::1'],
+    ['::', '::'],
+    ['1::', '1::'],
+    ['fe80::1%eth0', 'fe80::1'],
+    ['64:ff9b::192.0.2.33', '64:ff9b::c000:221'],
+  ])('%s is written %s', (text, written) => {
+    expect(addressIn(text)).toBe(written);
+  });
+
+  test.each([
+    '010.0.0.1',
+    '1.2.3',
+    '1.2.3.256',
+    '1.2.3.4.5',
+    '1.2.3.4::1',
+    ':::',
+    '1::2::3',
+    '1:2:3:4:5:6:7',
+    '12345::',
+  ])('is not %s', (text) => {
+    expect(addressIn(text)).toBeNull();
+  });
+
+  const near = fc.array(fc.constantFrom('0', '1', 'f', 'ffff', '10', '255', '256', ':', ':', '::', '.', '.', 'g'), {
+    maxLength: 17,
+  });
+  test('is one exactly when node says so, however it is written, and is then written in one way', () => {
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          near.map((parts) => parts.join('')),
+          fc.ipV4(),
+          fc.ipV6(),
+        ),
+        (text) => {
+          const written = addressIn(text);
+          expect(written !== null).toBe(isIP(text) !== 0);
+          if (written === null) return;
+          expect(isIP(written)).not.toBe(0);
+          expect(addressIn(written)).toBe(written);
+          expect(within(networks(written), text)).toBe(true);
+        },
+      ),
+      { numRuns: 3_000 },
     );
   });
 });
