@@ -205,11 +205,12 @@ export function statusOf(generations: Generations): object {
       rejection === null
         ? null
         : { hash: rejection.hash, at: new Date(rejection.at).toISOString(), problems: rejection.problems },
-    upstreams: [...fleet.servers.values()].map(({ upstream, breaker, outstanding }) => ({
+    upstreams: [...fleet.servers.values()].map(({ upstream, breaker, outstanding, members }) => ({
       name: upstream.name,
       urls: upstream.urls,
       breaker: breaker.state,
       outstanding,
+      members: members.map((member) => ({ url: member.url, state: member.state, outstanding: member.outstanding })),
     })),
     stages: tally(current.table.routes.map((route) => route.stage.kind)),
   };

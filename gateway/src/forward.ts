@@ -3,21 +3,24 @@
  * Bodies stream both ways with back-pressure; nothing is parsed, decoded or kept. A small request body is collected first,
  * because sending it as one buffer costs half of streaming it (docs/adr/0005).
  *
- * Promises: a request is sent at most once to a server; to the fallback only when no byte of the answer has come, the request
- * is a read, and its body can be sent again. A caller who leaves frees the server at once, and so does one who does not read on
- * for too long. What goes wrong before the answer's head becomes a GatewayError; what goes wrong later cuts the caller's
- * connection, so that a cut answer looks cut.
+ * Promises: a write of which a byte may have left is never sent again; what is sent again, and when, `core/retry.ts` says. To the
+ * fallback a request goes only when no byte of the answer has come, it is a read, and its body can be sent again. A caller who leaves
+ * frees the server at once, and so does one who does not read on for too long. What goes wrong before the answer's head becomes a
+ * GatewayError; what goes wrong later cuts the caller's connection, so that a cut answer looks cut.
  */
 import { STATUS_CODES, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { errors, type Dispatcher } from 'undici';
 import { CallerGone, CallerSlow } from './body.ts';
+import type { Carried, Carrier } from './connector.ts';
 import { homeward, trailing, type Fields } from './core/field.ts';
+import { next, type Failed } from './core/retry.ts';
 import { codes, GatewayError } from './error.ts';
+import { failureOf, howFailed } from './failure.ts';
+import type { Member } from './member.ts';
 import type { Outcome, Settle } from './breaker.ts';
 import { afterHeads, inform, type Sink } from './sink.ts';
-import { SoapRefused } from './soap/identify.ts';
 import type { Server } from './upstream.ts';
 
 /** What of the body is in hand: all of it, or a stream of what came and is still to come. */
@@ -42,12 +45,17 @@ export interface Forward {
   readonly rewrite: ((status: number, fields: Fields, body: Buffer) => { fields: Fields; body: Buffer }) | null;
   /** How long the caller may not read on, in milliseconds. */
   readonly idleMs: number;
+  /** Whether the request changes nothing: a read. */
+  readonly safe: boolean;
+  /** When the answer has to be whole, on the clock of `performance.now()`; null: it may take its time. */
+  readonly deadline: number | null;
 }
 
 /** How it ended. `head` is when the answer's head came, on the clock of `performance.now()`; null when none came. */
 export type Result =
   | { readonly kind: 'answered'; readonly status: number; readonly head: number; readonly complete: boolean }
-  | { readonly kind: 'failed'; readonly error: GatewayError }
+  /** `sent`: whether a byte of the request may have left, so that it may have been carried out. */
+  | { readonly kind: 'failed'; readonly error: GatewayError; readonly sent: boolean }
   /** The caller left. */
   | { readonly kind: 'abandoned' };
 
@@ -67,22 +75,17 @@ const MAX_REWRITE_BYTES = 8 * 1024 * 1024;
 export function forward(request: Forward, done: (result: Result) => void): void {
   const { server } = request;
   const settle = server.breaker.begin();
-  const handler = new Handler(request, settle, done);
   server.hold();
-  server.dispatch(
-    {
-      path: request.path,
-      method: request.method as Dispatcher.HttpMethod,
-      headers: request.headers as string[],
-      body: bodyOf(request.body),
-      // A retry on a connection that the server closed meanwhile is undici's for GET and HEAD before a byte was sent.
-      headersTimeout: server.upstream.timeout.headersMs,
-      bodyTimeout: server.upstream.timeout.bodyMs,
-    },
-    handler,
-  );
-  const { connectMs, headersMs } = server.upstream.timeout;
-  handler.limitWait(connectMs + headersMs);
+  new Handler(request, settle, done).start();
+}
+
+const NONE: readonly Member[] = [];
+
+/** The time that a request may take in all is over. */
+export class Late extends GatewayError {
+  constructor(name: string) {
+    super('GW_UPSTREAM_TIMEOUT', `Upstream ${name} did not answer within the time that a request may take in all.`);
+  }
 }
 
 function bodyOf(body: Body): Buffer | Readable | null {
@@ -93,13 +96,26 @@ function bodyOf(body: Body): Buffer | Readable | null {
 /**
  * Undici's old-style handler, with raw header arrays: 1.5 to 1.8 times the throughput of every other way through it.
  */
-class Handler implements Dispatcher.DispatchHandler {
+class Handler implements Carried {
   readonly #request: Forward;
   readonly #settle: Settle;
   readonly #done: (result: Result) => void;
   readonly #socket: Socket;
   #abort: ((error: Error) => void) | null = null;
   #wait: NodeJS.Timeout | undefined;
+  #total: NodeJS.Timeout | undefined;
+  #member: Member;
+  /** Members whose connections could not be opened. */
+  #tried: readonly Member[] = NONE;
+  #carrier: Carrier | null = null;
+  #reused = false;
+  /** Whether a byte of this attempt may have left, one of any attempt, and all of this one. */
+  #sent = false;
+  #everSent = false;
+  #wholeSent = false;
+  #began = false;
+  #renewed = false;
+  #stalled = false;
   #ended = false;
   #status = 0;
   #head = 0;
@@ -114,22 +130,51 @@ class Handler implements Dispatcher.DispatchHandler {
     this.#request = request;
     this.#settle = settle;
     this.#done = done;
+    this.#member = request.server.pick();
     // Not the response's: of several pipelined requests only the first hears of the end by its response.
     this.#socket = request.req.socket;
     this.#socket.once('close', this.#onClose);
     if (this.#socket.closed) queueMicrotask(this.#onClose);
   }
 
-  /** Gives up when no connection has become free in time, in milliseconds. */
-  limitWait(limitMs: number): void {
-    if (this.#abort !== null || this.#ended) return;
-    this.#wait = setTimeout(() => {
-      const { name } = this.#request.server.upstream;
-      const error = new GatewayError('GW_UPSTREAM_TIMEOUT', `Upstream ${name} has no connection free.`);
-      // What keeps its connections busy is counted by itself.
-      this.#end('abandoned', { kind: 'failed', error });
-    }, limitMs);
+  start(): void {
+    const { deadline } = this.#request;
+    if (deadline !== null) this.#total = setTimeout(this.#onTotal, Math.max(0, deadline - performance.now()));
+    this.#member.begin();
+    this.#dispatch();
   }
+
+  #dispatch(): void {
+    const { path, method, headers, body, server } = this.#request;
+    const { connectMs, headersMs, bodyMs } = server.upstream.timeout;
+    this.#member.dispatch(
+      {
+        path,
+        method: method as Dispatcher.HttpMethod,
+        headers: headers as string[],
+        body: bodyOf(body),
+        headersTimeout: headersMs,
+        bodyTimeout: bodyMs,
+      },
+      this,
+      this.#renewed,
+    );
+    // Gives up when no connection has become free in time, at whatever URL.
+    if (this.#abort === null && !this.#ended) this.#wait ??= setTimeout(this.#onWait, connectMs + headersMs);
+  }
+
+  readonly #onWait = (): void => {
+    const { name } = this.#request.server.upstream;
+    const error = new GatewayError('GW_UPSTREAM_TIMEOUT', `Upstream ${name} has no connection free.`);
+    // What keeps its connections busy is counted by itself.
+    this.#end('abandoned', { kind: 'failed', error, sent: this.#everSent });
+  };
+
+  readonly #onTotal = (): void => {
+    const error = new Late(this.#request.server.upstream.name);
+    if (this.#abort !== null) this.#abort(error);
+    else this.#end('abandoned', { kind: 'failed', error, sent: this.#everSent });
+  };
 
   /** The caller's connection has closed; before the answer was whole, the caller has left. */
   readonly #onClose = (): void => {
@@ -138,11 +183,31 @@ class Handler implements Dispatcher.DispatchHandler {
     this.#abort(new CallerGone('the caller has left'));
   };
 
+  carriedBy(carrier: Carrier): void {
+    this.#carrier = carrier;
+  }
+
   onConnect(abort: (error?: Error) => void): void {
     clearTimeout(this.#wait);
+    this.#wait = undefined;
     this.#abort = abort;
     // It ended while it waited for a connection: nothing of it is sent.
-    if (this.#ended) abort(new CallerGone('the caller has left'));
+    if (this.#ended) return abort(new CallerGone('the caller has left'));
+    this.#reused = this.#carrier !== null && this.#carrier.count() > 0;
+    // Written in the same turn, but for a stream: its head goes out with its first bytes.
+    if (this.#request.body.kind !== 'stream') this.#sent = this.#everSent = this.#wholeSent = true;
+  }
+
+  onBodySent(): void {
+    this.#sent = this.#everSent = true;
+  }
+
+  onRequestSent(): void {
+    this.#sent = this.#everSent = this.#wholeSent = true;
+  }
+
+  onResponseStarted(): void {
+    this.#began = true;
   }
 
   onHeaders(status: number, raw: Buffer[], resume: () => void, statusText: string): boolean {
@@ -194,6 +259,7 @@ class Handler implements Dispatcher.DispatchHandler {
     this.#wrote = true;
     const { res } = this.#request;
     if (res.write(chunk)) return true;
+    this.#stalled = true;
     // Node's server cuts a connection off that has been idle for as long; bytes that leave are no idleness.
     this.#socket.setTimeout(this.#request.idleMs);
     res.once('drain', this.#onDrain);
@@ -201,6 +267,7 @@ class Handler implements Dispatcher.DispatchHandler {
   }
 
   readonly #onDrain = (): void => {
+    this.#stalled = false;
     this.#socket.setTimeout(0);
     this.#resume();
   };
@@ -232,21 +299,68 @@ class Handler implements Dispatcher.DispatchHandler {
     const error = given.cause instanceof CallerGone || given.cause instanceof CallerSlow ? given.cause : given;
     const { res, server } = this.#request;
     if (error instanceof CallerGone || this.#socket.destroyed) return this.#end('abandoned', { kind: 'abandoned' });
-    const failure = failureOf(error, server.upstream.name);
-    // A request that cannot be sent says nothing about the server.
-    const outcome = codes[failure.code].status < 500 ? 'abandoned' : 'failure';
-    if (!res.headersSent) return this.#end(outcome, { kind: 'failed', error: failure });
+    const how = howFailed(error, this.#abort !== null);
+    if (how !== 'other') server.broke(this.#member);
+    if (this.#again(how)) return;
+    const failure = failureOf(error, server.upstream.name, this.#sent);
+    const outcome = this.#isCallers(failure) ? 'abandoned' : 'failure';
+    if (!res.headersSent) return this.#end(outcome, { kind: 'failed', error: failure, sent: this.#everSent });
     // A body that ends early must look cut: no final chunk, no complete length.
     res.destroy();
     this.#end(outcome, { kind: 'answered', status: this.#status, head: this.#head, complete: false });
   }
 
+  /** Whether a failure says nothing about the server: what cannot be sent, and a caller who took all the time there was. */
+  #isCallers(failure: GatewayError): boolean {
+    if (codes[failure.code].status < 500) return true;
+    return failure instanceof Late && (!this.#wholeSent || this.#stalled);
+  }
+
+  /** Sends it again where that is right. Returns whether it does. */
+  #again(how: Failed['how']): boolean {
+    const { server, safe, body } = this.#request;
+    // undici has destroyed a stream that had a connection.
+    if (body.kind === 'stream' && this.#abort !== null) return false;
+    const what = next({
+      how,
+      sent: this.#sent,
+      began: this.#began,
+      reused: this.#reused,
+      repeatable: safe && body.kind !== 'stream',
+      renewed: this.#renewed,
+    });
+    if (what === 'give-up') return false;
+    if (what === 'elsewhere') {
+      this.#tried = [...this.#tried, this.#member];
+      const other = server.other(this.#tried);
+      if (other === null) return false;
+      this.#member.end();
+      this.#member = other;
+      other.begin();
+    }
+    server.again(what);
+    this.#renewed ||= what === 'fresh';
+    this.#abort = null;
+    this.#carrier = null;
+    this.#sent = this.#wholeSent = false;
+    // Not in this turn: undici is in the middle of clearing the connection away.
+    queueMicrotask(this.#onTurn);
+    return true;
+  }
+
+  readonly #onTurn = (): void => {
+    if (!this.#ended) this.#dispatch();
+  };
+
   #end(outcome: Outcome, result: Result): void {
     if (this.#ended) return;
     this.#ended = true;
     clearTimeout(this.#wait);
+    clearTimeout(this.#total);
     this.#socket.off('close', this.#onClose);
     this.#settle(outcome);
+    if (this.#began) this.#member.answered();
+    this.#member.end();
     this.#request.server.release();
     this.#done(result);
   }
@@ -269,32 +383,4 @@ const ASCII = /^[\x00-\x7f]*$/;
 /** undici reads the reason as UTF-8, node writes it as latin1: of what is neither, something that can be written is left. */
 function reasonOf(text: string): string {
   return ASCII.test(text) ? text : Buffer.from(text).toString('latin1');
-}
-
-/** What undici says, in our words: which upstream, what happened, and the code that callers can rely on. */
-function failureOf(error: Error, name: string): GatewayError {
-  if (error instanceof GatewayError) return error;
-  if (error instanceof CallerSlow)
-    return new GatewayError('GW_BODY_TIMEOUT', 'The body did not arrive in time.', { cause: error });
-  if (error instanceof SoapRefused) return new GatewayError('GW_BAD_REQUEST', error.refused.reason, { cause: error });
-  if (error instanceof errors.ConnectTimeoutError) {
-    return new GatewayError('GW_UPSTREAM_TIMEOUT', `Upstream ${name} did not accept a connection in time.`, {
-      cause: error,
-    });
-  }
-  if (error instanceof errors.HeadersTimeoutError || error instanceof errors.BodyTimeoutError) {
-    return new GatewayError('GW_UPSTREAM_TIMEOUT', `Upstream ${name} did not answer in time.`, { cause: error });
-  }
-  if (error instanceof errors.InvalidArgumentError || error instanceof errors.RequestContentLengthMismatchError) {
-    return new GatewayError('GW_BAD_REQUEST', 'The request cannot be forwarded as it stands.', { cause: error });
-  }
-  const code = 'code' in error ? String(error.code) : '';
-  if (
-    ['ECONNREFUSED', 'ENOTFOUND', 'EHOSTUNREACH', 'ENETUNREACH', 'EAI_AGAIN', 'ECONNRESET', 'EPIPE'].includes(code) ||
-    error instanceof AggregateError
-  ) {
-    const what = code === 'ECONNRESET' || code === 'EPIPE' ? 'closed the connection' : 'cannot be reached';
-    return new GatewayError('GW_UPSTREAM_UNREACHABLE', `Upstream ${name} ${what}.`, { cause: error });
-  }
-  return new GatewayError('GW_UPSTREAM_BROKEN', `Upstream ${name} broke off its answer.`, { cause: error });
 }

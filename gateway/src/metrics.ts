@@ -6,6 +6,7 @@
  */
 import { collectDefaultMetrics, Registry, type MetricObjectWithValues, type MetricValue } from 'prom-client';
 import type { BreakerState } from './breaker.ts';
+import { memberFamilies } from './census.ts';
 import { labelsOf, textOf, type Family, type Sample } from './core/family.ts';
 import type { Generations, Standing } from './generation.ts';
 import type { Fleet } from './upstream.ts';
@@ -71,6 +72,11 @@ export class Metrics {
     'route',
     'because',
   ]);
+  readonly #withheld = new Counter(
+    'banyan_fallback_withheld_total',
+    'Reads that legacy was not asked for, because it had none to spare.',
+    ['route', 'because'],
+  );
   readonly #sources: (() => readonly Family[])[] = [];
 
   /** @param worker its name among several, which the process figures are then told under; null: it is the only one */
@@ -109,6 +115,11 @@ export class Metrics {
     this.#fallbacks.add(route, because);
   }
 
+  /** A read that legacy was not asked for in new's place: it has no budget for it, or a breaker that is open. */
+  withheld(route: string, because: string): void {
+    this.#withheld.add(route, because);
+  }
+
   /** What others count is told with the rest; asked for at each scrape. */
   also(source: () => readonly Family[]): void {
     this.#sources.push(source);
@@ -125,8 +136,10 @@ export class Metrics {
       this.#requests(),
       this.#histograms(),
       this.#fallbacks.family(),
+      this.#withheld.family(),
       ...this.#sources.flatMap((source) => source()),
       ...fleetFamilies(fleet),
+      ...memberFamilies(fleet),
       ...(await this.processFamilies()),
     ];
   }

@@ -11,11 +11,12 @@ import type { Side } from './core/side.ts';
 import type { Route, Table } from './core/table.ts';
 import { codes, type GatewayError } from './error.ts';
 import type { Exchange, Observer } from './exchange.ts';
-import type { Body, Forward, Forwarder } from './forward.ts';
+import { Late, type Body, type Forward, type Forwarder } from './forward.ts';
 import type { Generations } from './generation.ts';
+import { Moment } from './moment.ts';
 import { overrideOf } from './override.ts';
 import { sendProblem, type Refusal } from './problem.ts';
-import type { Fleet } from './upstream.ts';
+import type { Fleet, Server } from './upstream.ts';
 
 export interface Context {
   readonly generations: Generations;
@@ -50,13 +51,20 @@ export function proceed(
   exchange.generation = generation;
   const route = matched?.route ?? null;
   exchange.route = route?.id ?? 'default';
-  const decision = decide(generation.table, route, askedOf(exchange, matched), factsOf(context.generations.fleet));
+  const { fleet } = context.generations;
+  const moment = new Moment(fleet);
+  const decision = decide(generation.table, route, askedOf(exchange, matched), moment);
   if (decision.kind === 'refuse') {
+    if (moment.withheld) context.observer.metrics.withheld(exchange.route, decision.because);
     const { code, reason: detail, retryAfterSeconds, because } = decision;
     return (rest.refuse ?? refuse)(exchange, { code, detail, retryAfterSeconds }, because);
   }
-  if (decision.because === 'breaker-open') context.observer.metrics.fallback(exchange.route, decision.because);
-  send({ exchange, context, matched, ...rest }, decision);
+  if (decision.because === 'breaker-open') {
+    // It had one to spare a moment ago, in this turn.
+    fleet.get(decision.upstream)?.lend();
+    context.observer.metrics.fallback(exchange.route, decision.because);
+  }
+  send({ exchange, context, matched, deadline: null, sent: false, ...rest }, decision);
 }
 
 /** What `decide` may know of the request. */
@@ -73,47 +81,27 @@ export function askedOf(exchange: Exchange, matched: Matched | null): Asked {
 const NO_PARAMS: ReadonlyMap<string, string> = new Map();
 
 /** What `decide` may know of the moment. */
-export function factsOf(fleet: Fleet): Facts {
-  return {
-    open: (upstream) => fleet.get(upstream)?.breaker.refusing ?? false,
-    spare: () => true,
-  };
-}
+export const factsOf = (fleet: Fleet): Facts => new Moment(fleet);
 
 interface Job extends Manner {
   readonly exchange: Exchange;
   readonly context: Context;
   readonly matched: Matched | null;
   readonly body: Body;
+  /** When the answer has to be whole, on the clock of `performance.now()`, as those say who were asked before; null: any time. */
+  readonly deadline: number | null;
+  /** Whether those may have got a byte of it. */
+  readonly sent: boolean;
 }
 
 function send(job: Job, decision: Forwarding): void {
   const { exchange, context, matched } = job;
   const server = context.generations.fleet.get(decision.upstream);
-  const say = job.refuse ?? refuse;
-  if (server === undefined) {
-    return say(
-      exchange,
-      {
-        code: 'GW_NO_UPSTREAM',
-        detail: `Upstream ${decision.upstream} is not in the routing table.`,
-        retryAfterSeconds: null,
-      },
-      decision.because,
-    );
-  }
-  if (server.full) {
-    return say(
-      exchange,
-      {
-        code: 'GW_OVERLOADED',
-        detail: `Upstream ${decision.upstream} has as many requests waiting as it may have.`,
-        retryAfterSeconds: 1,
-      },
-      'overloaded',
-    );
-  }
+  if (server === undefined || server.full) return unready(job, decision, server);
   const { side, because } = decision;
+  const deadline = deadlineOf(job, server);
+  if (deadline !== null && deadline <= performance.now())
+    return tell(job, decision, { error: new Late(decision.upstream), sent: job.sent, retryAfterSeconds: null });
   context.forwarders[exchange.generation.table.forwarder].forward(
     {
       req: exchange.req,
@@ -126,6 +114,8 @@ function send(job: Job, decision: Forwarding): void {
       own: () => exchange.own(side, because),
       rewrite: job.rewrite ?? null,
       idleMs: context.idleMs,
+      safe: isSafe(exchange, matched?.route ?? null),
+      deadline,
     },
     (result) => {
       switch (result.kind) {
@@ -139,7 +129,7 @@ function send(job: Job, decision: Forwarding): void {
         case 'abandoned':
           return exchange.end({ side, because: 'abandoned', status: 499, code: null });
         case 'failed':
-          return fail(job, decision, result.error);
+          return fail({ ...job, deadline, sent: job.sent || result.sent }, decision, result.error);
         default:
           return result satisfies never;
       }
@@ -147,20 +137,67 @@ function send(job: Job, decision: Forwarding): void {
   );
 }
 
-function fail(job: Job, decision: Forwarding, error: GatewayError): void {
-  const { exchange, context, body } = job;
-  const { fallback } = decision;
-  // A stream has been read by the first attempt and cannot be sent again.
-  if (fallback !== null && body.kind !== 'stream' && codes[error.code].retry) {
-    context.observer.metrics.fallback(exchange.route, fallback.because);
-    const { side, upstream, because } = fallback;
-    return send(job, { kind: 'forward', side, upstream, because, fallback: null, also: null });
+/** Answers for an upstream that is not there, or has all that it may have. */
+function unready(job: Job, { upstream, because }: Forwarding, server: Server | undefined): void {
+  const say = job.refuse ?? refuse;
+  if (server === undefined) {
+    const detail = `Upstream ${upstream} is not in the routing table.`;
+    return say(job.exchange, { code: 'GW_NO_UPSTREAM', detail, retryAfterSeconds: null }, because);
   }
-  const retryAfterSeconds = codes[error.code].status === 503 ? 1 : null;
+  const detail = `Upstream ${upstream} has as many requests waiting as it may have.`;
+  say(job.exchange, { code: 'GW_OVERLOADED', detail, retryAfterSeconds: 1 }, 'overloaded');
+}
+
+/** The earlier of what this upstream's total allows, and what those allowed who were asked before. */
+function deadlineOf({ exchange, deadline }: Job, { upstream }: Server): number | null {
+  const { totalMs } = upstream.timeout;
+  if (totalMs === null) return deadline;
+  return Math.min(exchange.started + totalMs, deadline ?? Infinity);
+}
+
+/** Whether it changes nothing: as its route says, or as its method does. */
+function isSafe({ method }: Exchange, route: Route | null): boolean {
+  if (route !== null) return route.effect === 'read';
+  return method === 'GET' || method === 'HEAD' || method === 'OPTIONS' || method === 'TRACE';
+}
+
+function fail(job: Job, decision: Forwarding, error: GatewayError): void {
+  const { exchange, context, body, deadline, sent } = job;
+  const { fallback } = decision;
+  const status = codes[error.code].status;
+  // A stream has been read by the first attempt and cannot be sent again; and without time left nobody is asked.
+  const mayFall = fallback !== null && body.kind !== 'stream' && codes[error.code].retry;
+  if (!mayFall || (deadline !== null && deadline <= performance.now()))
+    return tell(job, decision, { error, sent, retryAfterSeconds: status === 503 ? 1 : null });
+  const reserve = context.generations.fleet.get(fallback.upstream);
+  if (reserve === undefined || reserve.breaker.refusing || !reserve.lend()) {
+    context.observer.metrics.withheld(exchange.route, fallback.because);
+    return tell(job, decision, { error, sent, retryAfterSeconds: 1 });
+  }
+  context.observer.metrics.fallback(exchange.route, fallback.because);
+  const { side, upstream, because } = fallback;
+  send(job, { kind: 'forward', side, upstream, because, fallback: null, also: null });
+}
+
+interface Failing {
+  readonly error: GatewayError;
+  readonly sent: boolean;
+  readonly retryAfterSeconds: number | null;
+}
+
+/** Tells the caller what went wrong, and what is known of its request. */
+function tell(job: Job, { because }: Forwarding, { error, sent, retryAfterSeconds }: Failing): void {
+  const known = sent ? 'It may have been carried out.' : 'Nothing was sent.';
   (job.refuse ?? refuse)(
-    exchange,
-    { code: error.code, detail: error.message, retryAfterSeconds, cause: error.cause },
-    decision.because,
+    job.exchange,
+    {
+      code: error.code,
+      detail: `${error.message} ${known}`,
+      retryAfterSeconds,
+      carriedOut: sent ? 'maybe' : 'no',
+      cause: error.cause,
+    },
+    because,
   );
 }
 

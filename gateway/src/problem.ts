@@ -23,6 +23,8 @@ export interface Refusal {
   /** A sentence for the caller. */
   readonly detail: string;
   readonly retryAfterSeconds: number | null;
+  /** Of a request that was to be forwarded: whether its upstream may have carried it out. */
+  readonly carriedOut?: 'no' | 'maybe';
   /** What went wrong underneath, for pipelines that can say more of it. */
   readonly cause?: unknown;
 }
@@ -34,10 +36,10 @@ interface Problem {
   readonly body: Buffer;
 }
 
-function problemOf({ code, detail, retryAfterSeconds }: Refusal): Problem {
+function problemOf({ code, detail, retryAfterSeconds, carriedOut }: Refusal): Problem {
   const { status } = codes[code];
   const title = TITLES[status] ?? 'Error';
-  const body = Buffer.from(JSON.stringify({ type: 'about:blank', title, status, detail, code }));
+  const body = Buffer.from(JSON.stringify({ type: 'about:blank', title, status, detail, code, carriedOut }));
   const fields = [
     'content-type',
     'application/problem+json',

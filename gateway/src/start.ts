@@ -68,6 +68,7 @@ export async function start(options: StartOptions): Promise<Started> {
   const generations = await Generations.open(loaded, Date.now());
   const log = pino({ name: 'gateway' }, pino.destination({ dest: 2, sync: false }));
   const metrics = new Metrics();
+  generations.fleet.onTurn = (turn) => log.warn(turn, 'a URL was taken out, or is back');
   let draining: Promise<void> | null = null;
   const closing = (): boolean => draining !== null;
   const observer: Observer = { metrics, log, sample: options.sample, closing };

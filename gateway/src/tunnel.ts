@@ -165,7 +165,9 @@ function join(job: Job, decision: Forwarding, server: Server): void {
   const { socket } = job.upgrade;
   const { side, because } = decision;
   const settle = server.breaker.begin();
+  const member = server.pick();
   server.hold();
+  member.begin();
   let over = false;
   /** @returns whether this was the first end of it */
   const finish = (outcome: 'success' | 'failure' | 'abandoned'): boolean => {
@@ -173,10 +175,12 @@ function join(job: Job, decision: Forwarding, server: Server): void {
     over = true;
     socket.off('close', onGone);
     settle(outcome);
+    if (outcome === 'success') member.answered();
+    member.end();
     server.release();
     return true;
   };
-  const asking = ask(job, decision, server);
+  const asking = ask(job, decision, { url: member.url, server });
   const onGone = (): void => {
     if (finish('abandoned')) exchange.end({ side, because: 'abandoned', status: 499, code: null });
     asking.destroy();
@@ -184,7 +188,9 @@ function join(job: Job, decision: Forwarding, server: Server): void {
   socket.once('close', onGone);
   if (socket.destroyed) onGone();
   asking.on('error', (error) => {
-    if (finish('failure')) fail(job, decision, error);
+    if (!finish('failure')) return;
+    if (!(error instanceof Late)) server.broke(member);
+    fail(job, decision, error);
   });
   asking.once('upgrade', (answer, upstream, first) => {
     if (!finish('success')) return upstream.destroy();
@@ -212,9 +218,13 @@ function join(job: Job, decision: Forwarding, server: Server): void {
 
 class Late extends Error {}
 
-function ask({ upgrade: { req }, exchange, matched }: Job, { side }: Forwarding, server: Server): ClientRequest {
-  const { urls, timeout } = server.upstream;
-  const origin = new URL(urls[0] ?? '');
+function ask(
+  { upgrade: { req }, exchange, matched }: Job,
+  { side }: Forwarding,
+  { url, server }: { readonly url: string; readonly server: Server },
+): ClientRequest {
+  const { timeout } = server.upstream;
+  const origin = new URL(url);
   const send = origin.protocol === 'https:' ? httpsRequest : httpRequest;
   const asking = send({
     hostname: origin.hostname.replace(/^\[|\]$/g, ''),
@@ -245,7 +255,7 @@ function ask({ upgrade: { req }, exchange, matched }: Job, { side }: Forwarding,
 function fail(job: Job, decision: Forwarding, error: Error): void {
   const { exchange, context, upgrade } = job;
   const { fallback, upstream } = decision;
-  if (fallback !== null) {
+  if (fallback !== null && context.generations.fleet.get(fallback.upstream)?.lend() === true) {
     context.observer.metrics.fallback(exchange.route, fallback.because);
     return pass(job, { kind: 'forward', ...fallback, fallback: null, also: null });
   }

@@ -1,52 +1,102 @@
 /**
- * The servers behind the facade: one pool of connections and one breaker each. Upstreams that a new generation of
- * `routing.yaml` leaves alone keep their pool and their breaker; those that it drops finish what they have in hand.
+ * The services behind the facade: each a breaker, a budget, and a member for each of its URLs. Upstreams that a new generation of
+ * `routing.yaml` leaves alone keep all of it; those that it drops finish what they have in hand.
  */
-import { Pool, type Dispatcher } from 'undici';
 import { Breaker } from './breaker.ts';
-import { connection, connector } from './connector.ts';
+import { choose } from './core/balance.ts';
+import { fullBudget, hasToken, refilled, taken, type Budget } from './core/budget.ts';
 import type { Table, Upstream } from './core/table.ts';
+import { GatewayError } from './error.ts';
+import { checkHealth, type Checks } from './health.ts';
+import { Member, type MemberState } from './member.ts';
 
 // Requests that wait for one of the upstream's connections. Beyond it a queue only turns slowness into timeouts.
 const MAX_WAITING = 1_024;
-// Undici gives up on a keep-alive connection before the usual 5 s of a node server, so that we do not send into a closing one.
-const KEEP_ALIVE_MS = 4_000;
+
+/** A URL was taken out, or is back. */
+export interface Turn {
+  readonly upstream: string;
+  readonly url: string;
+  readonly state: MemberState;
+  /** How many of the upstream's URLs are in now; with none, all are tried. */
+  readonly left: number;
+}
+
+export type OnTurn = (turn: Turn) => void;
 
 export class Server {
   readonly upstream: Upstream;
   readonly breaker: Breaker;
-  readonly #pool: Pool;
+  /** One for each URL, in the file's order. */
+  readonly members: readonly Member[];
+  readonly #first: Member;
+  readonly #checks: readonly Checks[];
+  readonly #onTurn: OnTurn;
+  readonly #most: number;
+  #budget: Budget;
   #outstanding = 0;
+  /** Requests since it began, those of others included. */
+  #taken = 0;
+  #turn = 0;
+  #lent = 0;
+  #moved = 0;
+  #repeated = 0;
   #retired = false;
 
-  constructor(upstream: Upstream) {
+  constructor(upstream: Upstream, onTurn: OnTurn) {
     this.upstream = upstream;
+    this.#onTurn = onTurn;
     this.breaker = new Breaker(upstream);
-    this.#pool = new Pool(originOf(upstream), {
-      connections: upstream.connections,
-      pipelining: 1,
-      factory: connection,
-      connect: connector(upstream.timeout.connectMs),
-      headersTimeout: upstream.timeout.headersMs,
-      bodyTimeout: upstream.timeout.bodyMs,
-      keepAliveTimeout: KEEP_ALIVE_MS,
-      // The caller's own limit on headers is node's; answers may be as large as requests.
-      maxHeaderSize: 64 * 1024,
-    });
+    this.members = upstream.urls.map((url) => new Member(upstream, url));
+    const [first] = this.members;
+    if (first === undefined) throw new GatewayError('GW_BAD_CONFIG', `upstream ${upstream.name} has no URL`);
+    this.#first = first;
+    this.#most = upstream.connections * this.members.length + MAX_WAITING;
+    this.#budget = fullBudget(upstream.spare, performance.now());
+    const { health } = upstream;
+    this.#checks =
+      health === null
+        ? []
+        : this.members.map((member) =>
+            checkHealth(upstream, member.url, health, (ok) => this.#watched(member, () => member.checked(ok, health))),
+          );
   }
 
-  /** Requests handed to this server that have not ended. */
+  /** Requests handed to this service that have not ended. */
   get outstanding(): number {
     return this.#outstanding;
   }
 
   get full(): boolean {
-    return this.#outstanding >= this.upstream.connections + MAX_WAITING;
+    return this.#outstanding >= this.#most;
   }
 
-  /** A request will be sent here, now or once its body has been read: the pool stays until `release`. */
+  /** Requests that went on to another URL, because a connection could not be opened. */
+  get moved(): number {
+    return this.#moved;
+  }
+
+  /** Requests that were sent once more, on a fresh connection. */
+  get repeated(): number {
+    return this.#repeated;
+  }
+
+  /** The URL for a request. */
+  pick(): Member {
+    if (this.members.length === 1) return this.#first;
+    this.#turn += 1;
+    return choose(this.members, this.#turn, NONE) ?? this.#first;
+  }
+
+  /** Another URL, for a request that has been to those `tried`; null when there is none. */
+  other(tried: readonly Member[]): Member | null {
+    return choose(this.members, this.#turn, tried);
+  }
+
+  /** A request will be sent here, now or once its body has been read: the connections stay until `release`. */
   hold(): void {
     this.#outstanding += 1;
+    this.#taken += 1;
   }
 
   release(): void {
@@ -54,33 +104,77 @@ export class Server {
     if (this.#retired && this.#outstanding === 0) this.#end();
   }
 
-  dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): void {
-    this.#pool.dispatch(options, handler);
+  /** A connection to `member` could not be opened, or ended before an answer. */
+  broke(member: Member): void {
+    const last = !this.members.some((other) => other !== member && !other.out);
+    this.#watched(member, () => member.broke(last));
+  }
+
+  /** A request goes on: to another URL, or on a fresh connection. */
+  again(where: 'elsewhere' | 'fresh'): void {
+    if (where === 'elsewhere') this.#moved += 1;
+    else this.#repeated += 1;
+  }
+
+  /** Whether it may be given one more read that another cannot answer. */
+  get spares(): boolean {
+    this.#refill();
+    return hasToken(this.#budget);
+  }
+
+  /** Takes such a read on. Returns false, and takes nothing, when there is no budget for it. */
+  lend(): boolean {
+    this.#refill();
+    if (!hasToken(this.#budget)) return false;
+    this.#budget = taken(this.#budget);
+    this.#lent += 1;
+    return true;
+  }
+
+  #refill(): void {
+    this.#budget = refilled(this.#budget, this.upstream.spare, performance.now(), this.#taken - this.#lent);
+  }
+
+  #watched(member: Member, change: () => void): void {
+    const before = member.state;
+    change();
+    const { state } = member;
+    if (state === before) return;
+    const left = this.members.filter(({ out }) => !out).length;
+    this.#onTurn({ upstream: this.upstream.name, url: member.url, state, left });
   }
 
   /** No new request will come: closes the connections once those under way have ended. */
   retire(): void {
     this.#retired = true;
+    this.#stop();
     if (this.#outstanding === 0) this.#end();
+  }
+
+  #stop(): void {
+    for (const checks of this.#checks) checks.stop();
   }
 
   #end(): void {
     this.breaker.close();
-    this.#pool.close().catch(() => undefined);
+    for (const member of this.members) member.close();
   }
 
   /** Ends everything now. */
   async destroy(): Promise<void> {
+    this.#stop();
     this.breaker.close();
-    await this.#pool.destroy();
+    await Promise.all(this.members.map((member) => member.destroy()));
   }
 }
 
-const originOf = (upstream: Upstream): string => upstream.urls[0] ?? '';
+const NONE: readonly Member[] = [];
 
 /** The servers of the table in force, by name. */
 export class Fleet {
   #servers: ReadonlyMap<string, Server> = new Map();
+  /** Told when a URL is taken out, or is back. */
+  onTurn: OnTurn = () => undefined;
 
   get servers(): ReadonlyMap<string, Server> {
     return this.#servers;
@@ -96,7 +190,12 @@ export class Fleet {
     const next = new Map<string, Server>();
     for (const [name, upstream] of table.upstreams) {
       const known = this.#servers.get(name);
-      next.set(name, known !== undefined && same(known.upstream, upstream) ? known : new Server(upstream));
+      next.set(
+        name,
+        known !== undefined && same(known.upstream, upstream)
+          ? known
+          : new Server(upstream, (turn) => this.onTurn(turn)),
+      );
     }
     const dropped = [...this.#servers.values()].filter((server) => next.get(server.upstream.name) !== server);
     this.#servers = next;

@@ -21,7 +21,13 @@ const answered = z.looseObject({
   lastRejection: z.looseObject({ at: z.string(), problems: z.array(problem) }).nullable(),
   warnings: z.array(problem),
   upstreams: z.array(
-    z.looseObject({ name: z.string(), urls: z.array(z.string()), breaker: z.string(), outstanding: z.number() }),
+    z.looseObject({
+      name: z.string(),
+      urls: z.array(z.string()),
+      breaker: z.string(),
+      outstanding: z.number(),
+      members: z.array(z.looseObject({ url: z.string(), state: z.string() })),
+    }),
   ),
   stages: z.record(z.string(), z.number()),
 });
@@ -99,10 +105,13 @@ function lines(status: Status): string[] {
     '',
     ...columns([
       ['UPSTREAM', 'BREAKER', 'OUTSTANDING', 'URL'],
-      ...upstreams.map((row) => [row.name, row.breaker, String(row.outstanding), row.urls.join(' ')]),
+      ...upstreams.map((row) => [row.name, row.breaker, String(row.outstanding), row.members.map(where).join(' ')]),
     ]),
   ];
 }
+
+/** A URL, and why it is given no requests. */
+const where = ({ url, state }: { url: string; state: string }): string => (state === 'up' ? url : `${url} (${state})`);
 
 const at = ({ line, column, message }: { line: number; column: number; message: string }): string =>
   `           ${line}:${column} ${message}`;

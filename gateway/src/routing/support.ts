@@ -9,7 +9,7 @@ import type { File } from './shape.ts';
 const TOP: readonly (keyof File)[] = ['readModels', 'replicas'];
 const ROUTE = ['fresh', 'writes'] as const;
 const PARITY = ['sample', 'budget', 'noise', 'confidence', 'redact', 'headers'] as const;
-const UPSTREAM = ['health', 'spare', 'host', 'rewrite'] as const;
+const UPSTREAM = ['host', 'rewrite'] as const;
 const SUCCESSOR = ['rest', 'response', 'rename', 'faults'] as const;
 
 /** Everything in the file that is not supported yet, each as a problem. */
@@ -19,8 +19,6 @@ export function unsupported(file: File, source: Source): Problem[] {
   for (const [name, upstream] of Object.entries(file.upstreams)) {
     if (typeof upstream === 'string') continue;
     for (const key of UPSTREAM) if (upstream[key] !== undefined) found.push(['upstreams', name, key]);
-    if (upstream.timeout?.total !== undefined) found.push(['upstreams', name, 'timeout', 'total']);
-    if (Array.isArray(upstream.url) && upstream.url.length > 1) found.push(['upstreams', name, 'url', 1]);
   }
   for (const [id, route] of Object.entries(file.routes ?? {})) {
     for (const key of ROUTE) if (route[key] !== undefined) found.push(['routes', id, key]);
@@ -39,12 +37,9 @@ function refusal(path: Path, source: Source): Problem {
   const where = path.map(String).join('.');
   if (last === 'stage')
     return { ...source.placeOf(path), message: `${where}: stage "shadow" is not supported yet: choose another` };
-  const what =
-    path[2] === 'url'
-      ? 'several URLs for one upstream are'
-      : `${typeof last === 'number' ? 'this key' : `"${String(last)}"`} is`;
+  const what = typeof last === 'number' ? 'this key' : `"${String(last)}"`;
   const place = typeof last === 'number' ? source.placeOf(path) : source.placeOfKey(path);
-  return { ...place, message: `${where}: ${what} not supported yet: remove it` };
+  return { ...place, message: `${where}: ${what} is not supported yet: remove it` };
 }
 
 /** Keys that are checked but not acted on yet: warnings, not problems. */

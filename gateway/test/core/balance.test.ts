@@ -34,18 +34,20 @@ describe('the URL for a request', () => {
 
   test('is always the best there is', () => {
     const one = fc.record({ outstanding: fc.nat(5), out: fc.boolean() });
-    fc.assert(
-      fc.property(fc.array(one, { maxLength: 8 }), fc.nat(1_000), fc.array(fc.nat(7)), (all, turn, been) => {
-        const tried = all.filter((_, index) => been.includes(index));
-        const left = all.filter((_, index) => !been.includes(index));
-        const chosen = choose(all, turn, tried);
-        if (chosen === null) return left.length === 0;
-        const within = left.some(({ out }) => !out) ? left.filter(({ out }) => !out) : left;
-        return (
-          within.includes(chosen) && chosen.outstanding === Math.min(...within.map(({ outstanding }) => outstanding))
-        );
-      }),
-    );
+    expect(() =>
+      fc.assert(
+        fc.property(fc.array(one, { maxLength: 8 }), fc.nat(1_000), fc.array(fc.nat(7)), (all, turn, been) => {
+          const tried = all.filter((_, index) => been.includes(index));
+          const left = all.filter((_, index) => !been.includes(index));
+          const chosen = choose(all, turn, tried);
+          if (chosen === null) return left.length === 0;
+          const within = left.some(({ out }) => !out) ? left.filter(({ out }) => !out) : left;
+          return (
+            within.includes(chosen) && chosen.outstanding === Math.min(...within.map(({ outstanding }) => outstanding))
+          );
+        }),
+      ),
+    ).not.toThrow();
   });
 
   test('gives equal ones equal shares', () => {

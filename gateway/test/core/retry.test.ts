@@ -38,10 +38,12 @@ describe('a request that failed', () => {
   });
 
   test('is never sent again when it is a write of which a byte may have left', () => {
-    fc.assert(fc.property(any, (what) => next({ ...what, sent: true, repeatable: false }) === 'give-up'));
+    expect(() =>
+      fc.assert(fc.property(any, (what) => next({ ...what, sent: true, repeatable: false }) === 'give-up')),
+    ).not.toThrow();
   });
 
   test('is never sent again once its answer has begun', () => {
-    fc.assert(fc.property(any, (what) => next({ ...what, began: true }) === 'give-up'));
+    expect(() => fc.assert(fc.property(any, (what) => next({ ...what, began: true }) === 'give-up'))).not.toThrow();
   });
 });

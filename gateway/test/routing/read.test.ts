@@ -216,7 +216,6 @@ describe('what the file may say and this version cannot do', () => {
       return `${line + 1}:${(lines[line] ?? '').indexOf(needle.trim()) + 1}`;
     };
     expect(wrong(EXAMPLE)).toEqual([
-      `${place('    health:')} upstreams.orders.health: "health" is not supported yet: remove it`,
       `${place('readModels:')} readModels: "readModels" is not supported yet: remove it`,
       `${place('    fresh:')} routes.order-get.fresh: "fresh" is not supported yet: remove it`,
       `${place('sample: 100%')} routes.order-get.parity.sample: "sample" is not supported yet: remove it`,
@@ -231,7 +230,7 @@ describe('what the file may say and this version cannot do', () => {
 
   test('is all that is wrong with the whole example: without it, the example is accepted', () => {
     const without = EXAMPLE.split('\n')
-      .filter((line) => !/^ {4}(health|fresh|parity|writes)/.test(line))
+      .filter((line) => !/^ {4}(fresh|parity|writes)/.test(line))
       .filter((line) => !/^(readModels:| {2}orders: \{ upstream)/.test(line))
       .join('\n')
       .replace('stage: shadow', 'stage: legacy')
@@ -252,7 +251,7 @@ describe('what the file may say and this version cannot do', () => {
       urls: ['http://127.0.0.1:8082'],
       timeout: { connectMs: 1_000, headersMs: 5_000, bodyMs: 30_000, totalMs: null },
       connections: 128,
-      health: null,
+      health: { path: '/readyz', everyMs: 2_000, fall: 3, rise: 2 },
       breaker: { errors: 0.5, volume: 20, windowMs: 10_000, resetMs: 5_000 },
       spare: { perSecond: 100, share: 0.5 },
       host: { kind: 'caller' },
@@ -276,22 +275,6 @@ describe('what the file may say and this version cannot do', () => {
       'default.writes',
       small().replace('default: legacy', 'default: { upstream: legacy, writes: [orders] }'),
       '5:30 default.writes',
-    ],
-    [
-      'several URLs',
-      small().replace(
-        'orders: http://127.0.0.1:8082',
-        'orders: { url: [http://127.0.0.1:8082, http://127.0.0.1:8083] }',
-      ),
-      '4:42 upstreams.orders.url.1',
-    ],
-    [
-      'timeout.total',
-      small().replace(
-        'orders: http://127.0.0.1:8082',
-        'orders: { url: http://127.0.0.1:8082, timeout: { total: 9s } }',
-      ),
-      '4:52 upstreams.orders.timeout.total',
     ],
     ...['fresh: { readModel: orders, strict: true }', 'writes: [orders]'].map(
       (line) =>
@@ -541,7 +524,9 @@ describe('the text', () => {
     expect(wrong(route("sticky: ['param:ie'], owner: { param: order, legacy: '(a' }, exclusive: true"))).toEqual([
       expect.stringMatching(/^8:36 routes\.b\.stage: an exclusive route cannot be a canary/),
       expect.stringMatching(/^8:69 routes\.b\.sticky\.0: "ie" is not a parameter of "match"; did you mean "id"\?$/),
-      expect.stringMatching(/^8:98 routes\.b\.owner\.param: "order" is not a parameter of "match"; expected one of id$/),
+      expect.stringMatching(
+        /^8:98 routes\.b\.owner\.param: "order" is not a parameter of "match"; expected one of id$/,
+      ),
       expect.stringMatching(/^8:113 routes\.b\.owner\.legacy: is no regular expression that can be used here/),
     ]);
     expect(table(route('sticky: [claim:realm.user, ip], cohort: reports, when: {}')).routes[1]).toMatchObject({
