@@ -10,6 +10,7 @@ import type { Bench } from './bench.ts';
 import { PEERS } from './facade/peer.ts';
 import { facade } from './facade/run.ts';
 import { NAMES } from './facade/workload.ts';
+import { shadow } from './shadow/run.ts';
 import { sync } from './sync/run.ts';
 
 interface Offer {
@@ -28,6 +29,12 @@ const BENCHES: Readonly<Record<string, Offer>> = {
     seconds: 2,
     what: 'the facade beside bare @fastify/http-proxy, and whichever peers are installed',
     parts: { only: NAMES, peers: PEERS.map(({ name }) => name) },
+  },
+  shadow: {
+    run: shadow,
+    rounds: 10,
+    seconds: 6,
+    what: 'what callers notice of all their reads being asked a second time, of a side that hangs',
   },
   sync: {
     run: sync,

@@ -7,12 +7,14 @@ import { isIP } from 'node:net';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { parseStage } from './core/stage.ts';
 import { codes, GatewayError, type Code } from './error.ts';
-import { explainRest, NOBODY, rowsOf, sentence } from './explain.ts';
+import { explainRest, fieldsOf, NOBODY, rowsOf, sentence } from './explain.ts';
+import { overrideOf } from './override.ts';
 import type { Generations } from './generation.ts';
 import type { Metrics } from './metrics.ts';
 import { factsOf } from './obey.ts';
 import type { Environment } from './routing.ts';
 import { flip } from './routing/edit.ts';
+import type { ShadowStatus } from './shadow/shadows.ts';
 
 export interface AdminOptions {
   readonly generations: Generations;
@@ -26,6 +28,8 @@ export interface AdminOptions {
   readonly hosts: readonly string[];
   /** Whether the facade is closing down. */
   readonly draining: () => boolean;
+  /** How it is with those who are asked a second time; absent where no traffic passes. */
+  readonly shadows?: () => ShadowStatus;
   /** Puts the file as it stands in force, or rejects it; resolves when that is done. */
   readonly reload: () => Promise<void>;
 }
@@ -73,7 +77,7 @@ export function buildAdmin(options: AdminOptions): FastifyInstance {
     hash: options.generations.current.hash,
     routes: rowsOf(options.generations.current.table),
   }));
-  app.get('/api/status', () => statusOf(options.generations));
+  app.get('/api/status', () => ({ ...statusOf(options.generations), shadows: options.shadows?.() ?? null }));
   app.get('/api/explain', (request, reply) => explain(request, reply, options));
   app.patch('/api/routes/:id', async (request, reply) => patch(request, reply, options));
   return app;
@@ -132,17 +136,22 @@ function problem(reply: FastifyReply, code: Code, detail: string): FastifyReply 
   return reply.code(status).type('application/problem+json').send({ type: 'about:blank', status, code, detail });
 }
 
-/** `GET /api/explain?method=GET&path=/api/orders/1` */
+/** `GET /api/explain?method=GET&path=/api/orders/1`, with `header=X-Customer-Id: 42` (several may be) and `ip=192.0.2.1` */
 function explain(request: FastifyRequest, reply: FastifyReply, { generations }: AdminOptions): unknown {
-  const { method = 'GET', path } = request.query as { method?: unknown; path?: unknown };
-  if (typeof method !== 'string' || typeof path !== 'string' || !path.startsWith('/')) {
+  const {
+    method = 'GET',
+    path,
+    header = [],
+    ip = NOBODY.address,
+  } = request.query as Readonly<Partial<Record<'method' | 'path' | 'header' | 'ip', string | string[]>>>;
+  const fields = fieldsOf([header].flat());
+  if (typeof method !== 'string' || typeof path !== 'string' || !path.startsWith('/') || typeof ip !== 'string') {
     return refuse(reply, 400, 'expected ?method=GET&path=/api/orders/1');
   }
-  const explanation = explainRest(
-    generations.current.table,
-    { method, target: path, asking: NOBODY },
-    factsOf(generations.fleet),
-  );
+  if (fields === null) return refuse(reply, 400, 'expected header=X-Customer-Id:%2042');
+  const { table } = generations.current;
+  const asking = { fields, address: ip, override: overrideOf(fields, table.overrideSecret) };
+  const explanation = explainRest(table, { method, target: path, asking }, factsOf(generations.fleet));
   return { ...explanation, sentence: sentence(explanation) };
 }
 

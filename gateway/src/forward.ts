@@ -20,6 +20,7 @@ import { codes, GatewayError } from './error.ts';
 import { failureOf, howFailed } from './failure.ts';
 import type { Member } from './member.ts';
 import type { Outcome, Settle } from './breaker.ts';
+import type { Tee } from './shadow/tee.ts';
 import { afterHeads, inform, type Sink } from './sink.ts';
 import type { Server } from './upstream.ts';
 
@@ -49,6 +50,8 @@ export interface Forward {
   readonly safe: boolean;
   /** When the answer has to be whole, on the clock of `performance.now()`; null: it may take its time. */
   readonly deadline: number | null;
+  /** Is shown the answer as it comes; null: nobody is. */
+  readonly tee: Tee | null;
 }
 
 /** How it ended. `head` is when the answer's head came, on the clock of `performance.now()`; null when none came. */
@@ -217,6 +220,7 @@ class Handler implements Carried {
     this.#resume = resume;
     const { res, own, rewrite } = this.#request;
     const fields = textOf(raw);
+    this.#request.tee?.head(status, fields);
     if (rewrite !== null && this.#request.method !== 'HEAD') {
       this.#held = [];
       this.#fields = fields;
@@ -257,7 +261,8 @@ class Handler implements Carried {
     // Nothing is handed over when the connection ends behind a paused answer (`connector.ts`), and must not pause it again.
     if (chunk.length === 0) return true;
     this.#wrote = true;
-    const { res } = this.#request;
+    const { res, tee } = this.#request;
+    if (tee !== null) tee.data(chunk);
     if (res.write(chunk)) return true;
     this.#stalled = true;
     // Node's server cuts a connection off that has been idle for as long; bytes that leave are no idleness.

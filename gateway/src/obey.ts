@@ -16,12 +16,16 @@ import type { Generations } from './generation.ts';
 import { Moment } from './moment.ts';
 import { overrideOf } from './override.ts';
 import { sendProblem, type Refusal } from './problem.ts';
+import type { Shadow } from './shadow/shadow.ts';
+import type { Shadows } from './shadow/shadows.ts';
 import type { Fleet, Server } from './upstream.ts';
 
 export interface Context {
   readonly generations: Generations;
   readonly forwarders: Readonly<Record<Table['forwarder'], Forwarder>>;
   readonly observer: Observer;
+  /** Who else is asked. */
+  readonly shadows: Shadows;
   /** `http://` and the listen address: what descriptions say where the file names no `publicUrl`. */
   readonly publicUrl: () => string;
   /** How long a caller may neither send nor read where it has to, in milliseconds. */
@@ -102,6 +106,7 @@ function send(job: Job, decision: Forwarding): void {
   const deadline = deadlineOf(job, server);
   if (deadline !== null && deadline <= performance.now())
     return tell(job, decision, { error: new Late(decision.upstream), sent: job.sent, retryAfterSeconds: null });
+  const shadow = shadowOf(job, decision, server);
   context.forwarders[exchange.generation.table.forwarder].forward(
     {
       req: exchange.req,
@@ -116,8 +121,10 @@ function send(job: Job, decision: Forwarding): void {
       idleMs: context.idleMs,
       safe: isSafe(exchange, matched?.route ?? null),
       deadline,
+      tee: shadow,
     },
     (result) => {
+      shadow?.end(result);
       switch (result.kind) {
         case 'answered':
           return exchange.end({
@@ -135,6 +142,32 @@ function send(job: Job, decision: Forwarding): void {
       }
     },
   );
+}
+
+/** The other side's part in it, where the decision has one. */
+function shadowOf(
+  { exchange, context, matched, method, drop, body }: Job,
+  decision: Forwarding,
+  server: Server,
+): Shadow | null {
+  const { also, side: answered } = decision;
+  if (also === null || matched === null) return null;
+  const { generation, requestId } = exchange;
+  const { route } = matched;
+  return context.shadows.begin({
+    table: generation.table,
+    route,
+    also,
+    answered,
+    origin: server.upstream.urls[0] ?? '',
+    requestId,
+    body,
+    question: () => ({
+      method: method ?? exchange.method,
+      path: targetOf(exchange, matched, also.side),
+      headers: headersOf(exchange, route, also.side, drop),
+    }),
+  });
 }
 
 /** Answers for an upstream that is not there, or has all that it may have. */

@@ -15,6 +15,8 @@ import { Metrics } from './metrics.ts';
 import { loadRouting, routingOf, type Environment, type Loaded } from './routing.ts';
 import type { Problem } from './routing/document.ts';
 import { watchFile, type Watch } from './routing/watch.ts';
+import { Verdicts } from './shadow/compare.ts';
+import { Shadows } from './shadow/shadows.ts';
 
 export interface Address {
   readonly host: string;
@@ -72,9 +74,16 @@ export async function start(options: StartOptions): Promise<Started> {
   let draining: Promise<void> | null = null;
   const closing = (): boolean => draining !== null;
   const observer: Observer = { metrics, log, sample: options.sample, closing };
+  const shadows = new Shadows({
+    metrics,
+    log,
+    comparer: new Verdicts(metrics),
+    out: (name, url) => isOut(generations, name, url),
+  });
   const facade: FastifyInstance = buildFacade({
     generations,
     observer,
+    shadows,
     publicUrl: () => urlOf(facade),
     idleMs: options.idleMs ?? CALLER_IDLE_MS,
   });
@@ -86,6 +95,7 @@ export async function start(options: StartOptions): Promise<Started> {
     token: options.token,
     hosts: [options.admin.host.toLowerCase()],
     draining: closing,
+    shadows: () => shadows.status(),
     reload: () => watch.poke(),
   });
   const sockets = socketsOf(facade);
@@ -99,7 +109,11 @@ export async function start(options: StartOptions): Promise<Started> {
   const watch = watchFile(options.file, loaded.text, (bytes) =>
     take(routingOf(options.file, bytes, options.env), generations, log),
   );
-  const close = (): Promise<void> => (draining ??= drain({ facade, admin, generations, watch, sockets }));
+  const close = (): Promise<void> => {
+    // Nobody waits for a second answer.
+    shadows.close();
+    return (draining ??= drain({ facade, admin, generations, watch, sockets }));
+  };
   const running = { url: urlOf(facade), adminUrl: urlOf(admin), reload: () => void watch.poke(), close };
   return { kind: 'running', running, warnings: loaded.warnings };
 }
@@ -119,6 +133,11 @@ async function take(loaded: Loaded, generations: Generations, log: Logger): Prom
     generations.reject({ hash: loaded.hash, problems: [{ line: 1, column: 1, message }], at: Date.now() });
     log.error({ err: error }, 'routing file rejected; the last good one serves on');
   }
+}
+
+/** Whether a URL is left out for the moment, as its health or its callers' connections say. */
+function isOut({ fleet }: Generations, name: string, url: string): boolean {
+  return fleet.get(name)?.members.some((member) => member.url === url && member.out) ?? false;
 }
 
 function socketsOf(app: FastifyInstance): Set<Socket> {

@@ -360,6 +360,7 @@ describe('what it tells', () => {
           members: [{ url: 'http://127.0.0.1:8082', state: 'up', outstanding: 0 }],
         },
       ],
+      shadows: { held: 0, bytes: 0, lanes: [], dryRuns: [] },
       stages: { legacy: 1 },
     });
     await writeFile(path, Buffer.concat([Buffer.from(small()), Buffer.from('# caf\xe9\n', 'latin1')]));

@@ -5,6 +5,8 @@ import { buildFacade } from '@banyan/gateway/facade';
 import { Generations } from '@banyan/gateway/generation';
 import { Metrics } from '@banyan/gateway/metrics';
 import { readRouting } from '@banyan/gateway/routing';
+import { Verdicts } from '@banyan/gateway/shadow/compare';
+import { Shadows } from '@banyan/gateway/shadow/shadows';
 import { ask, nobody, until, upstream, type Handler } from './front.ts';
 
 // What the access log says of how a request ended.
@@ -37,6 +39,7 @@ async function logged(
   const app = buildFacade({
     generations,
     observer: { metrics, log, sample, closing: () => false },
+    shadows: new Shadows({ metrics, log, comparer: new Verdicts(metrics), out: () => false }),
     publicUrl: () => 'http://facade.example',
     idleMs: 10_000,
   });

@@ -2,13 +2,12 @@
  * What the file may say but this version cannot act on yet. Each is refused by name: a key that is ignored would be a promise
  * to the operator that nobody keeps. `guard:` and `promote:` are checked and reported, since no traffic depends on them.
  */
-import { parseStage } from '../core/stage.ts';
 import type { Path, Problem, Source } from './document.ts';
 import type { File } from './shape.ts';
 
 const TOP: readonly (keyof File)[] = ['readModels', 'replicas'];
 const ROUTE = ['fresh', 'writes'] as const;
-const PARITY = ['sample', 'budget', 'noise', 'confidence', 'redact', 'headers'] as const;
+const PARITY = ['noise', 'confidence', 'redact', 'headers'] as const;
 const UPSTREAM = ['host', 'rewrite'] as const;
 const SUCCESSOR = ['rest', 'response', 'rename', 'faults'] as const;
 
@@ -25,7 +24,6 @@ export function unsupported(file: File, source: Source): Problem[] {
     for (const key of PARITY) if (route.parity?.[key] !== undefined) found.push(['routes', id, 'parity', key]);
     for (const [index, key] of (route.sticky ?? []).entries())
       if (key.startsWith('soap:')) found.push(['routes', id, 'sticky', index]);
-    if (parseStage(route.stage)?.kind === 'shadow') found.push(['routes', id, 'stage']);
     if (typeof route.new !== 'object') continue;
     for (const key of SUCCESSOR) if (route.new[key] !== undefined) found.push(['routes', id, 'new', key]);
   }
@@ -35,8 +33,6 @@ export function unsupported(file: File, source: Source): Problem[] {
 function refusal(path: Path, source: Source): Problem {
   const last = path.at(-1);
   const where = path.map(String).join('.');
-  if (last === 'stage')
-    return { ...source.placeOf(path), message: `${where}: stage "shadow" is not supported yet: choose another` };
   const what = typeof last === 'number' ? 'this key' : `"${String(last)}"`;
   const place = typeof last === 'number' ? source.placeOf(path) : source.placeOfKey(path);
   return { ...place, message: `${where}: ${what} is not supported yet: remove it` };

@@ -218,11 +218,9 @@ describe('what the file may say and this version cannot do', () => {
     expect(wrong(EXAMPLE)).toEqual([
       `${place('readModels:')} readModels: "readModels" is not supported yet: remove it`,
       `${place('    fresh:')} routes.order-get.fresh: "fresh" is not supported yet: remove it`,
-      `${place('sample: 100%')} routes.order-get.parity.sample: "sample" is not supported yet: remove it`,
       `${place('noise: 5%')} routes.order-get.parity.noise: "noise" is not supported yet: remove it`,
       '38:5 routes.order-create.writes: "writes" is not supported yet: remove it',
       '44:5 routes.order-book.writes: "writes" is not supported yet: remove it',
-      '51:12 routes.soap-get-order.stage: stage "shadow" is not supported yet: choose another',
       `${place("rest: 'GET")} routes.soap-get-order.new.rest: "rest" is not supported yet: remove it`,
       `${place('response: order')} routes.soap-get-order.new.response: "response" is not supported yet: remove it`,
     ]);
@@ -233,7 +231,6 @@ describe('what the file may say and this version cannot do', () => {
       .filter((line) => !/^ {4}(fresh|parity|writes)/.test(line))
       .filter((line) => !/^(readModels:| {2}orders: \{ upstream)/.test(line))
       .join('\n')
-      .replace('stage: shadow', 'stage: legacy')
       .replace(/new: \{ upstream: orders, rest:.*\}/, 'new: orders');
     expect(warned(without)).toEqual([
       expect.stringMatching(/^\d+:5 routes\.order-get\.guard: validated, not active yet$/),
