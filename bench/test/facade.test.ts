@@ -5,11 +5,11 @@ import { compile, match } from '@banyan/gateway/core/match';
 import { readRouting } from '@banyan/gateway/routing';
 import { describe, expect, test } from 'vitest';
 
-const NOWHERE = 'http://127.0.0.1:1';
+const UPSTREAMS = ['http://127.0.0.1:1', 'http://127.0.0.1:2', 'http://127.0.0.1:3'] as const;
 
 describe('the routing file that Banyan is measured with', () => {
   test.each([FEW, MANY])('is accepted, and the URLs go round all of its %d routes with parameters', (routes) => {
-    const loaded = readRouting(routingText([NOWHERE, NOWHERE, NOWHERE], routes), {}, '2026-01-01');
+    const loaded = readRouting(routingText(UPSTREAMS, routes), {}, '2026-01-01');
     expect(loaded.kind === 'rejected' ? loaded.problems : []).toEqual([]);
     const matcher = compile(loaded.kind === 'accepted' ? loaded.table.routes : []);
     const { paths } = distinct(routes);
@@ -20,9 +20,10 @@ describe('the routing file that Banyan is measured with', () => {
   });
 
   test('has canaries by header and by address, between three upstreams with breakers of their own', () => {
-    const loaded = readRouting(routingText([NOWHERE, NOWHERE, NOWHERE], FEW), {}, '2026-01-01');
+    const loaded = readRouting(routingText(UPSTREAMS, FEW), {}, '2026-01-01');
     if (loaded.kind === 'rejected') throw new Error('rejected');
     expect(loaded.table.upstreams.size).toBe(3);
+    expect(loaded.table.upstreams.get('orders')?.urls).toHaveLength(2);
     expect(loaded.table.routes.every(({ stage }) => stage.kind === 'canary')).toBe(true);
     const first = new Set(loaded.table.routes.map(({ sticky }) => sticky[0]?.kind));
     expect(first).toEqual(new Set(['header', 'ip']));

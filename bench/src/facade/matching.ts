@@ -21,8 +21,7 @@ interface Table {
 }
 
 function tableOf(routes: number): Table {
-  const none = 'http://127.0.0.1:1';
-  const text = routingText([none, none, none], routes);
+  const text = routingText(['http://127.0.0.1:1', 'http://127.0.0.1:2', 'http://127.0.0.1:3'], routes);
   const loaded = readRouting(text, {}, '2026-01-01'); // It declares no differences that could expire.
   if (loaded.kind === 'rejected') throw new Error(JSON.stringify(loaded.problems.slice(0, 3)));
   // As the facade has them: read from the wire into flat strings, without the query.

@@ -34,6 +34,9 @@ export interface BanyanOptions {
 
 export const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
+/** The command that npm links, as an operator starts it. */
+const BANYAN = fileURLToPath(new URL('../bin/banyan.js', import.meta.resolve('@banyan/gateway/main')));
+
 const portOf = (line: string): number => Number(/(\d+)$/.exec(line)?.[1]);
 
 export class Place {
@@ -61,11 +64,13 @@ export class Place {
     const file = join(this.folder, `${name.replaceAll(/\W+/g, '-')}.yaml`);
     const [legacy, orders, voyages] = this.#ports.map((port) => `http://127.0.0.1:${port}`);
     writeFileSync(file, routingText([legacy ?? '', orders ?? '', voyages ?? ''], routes));
-    const main = fileURLToPath(import.meta.resolve('@banyan/gateway/main'));
-    const profiling = profile === null ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`];
     const ports = ['--listen', '127.0.0.1:0', '--admin', '127.0.0.1:0'];
-    const args = [...profiling, main, 'start', '--routing', file, ...ports, '--workers', String(workers)];
-    const process = this.#keep(startNode(args, { core }));
+    const args = ['start', '--routing', file, ...ports, '--workers', String(workers)];
+    const process = this.#keep(
+      profile === null
+        ? startProgram(BANYAN, args, { core })
+        : startNode(['--cpu-prof', `--cpu-prof-dir=${profile}`, BANYAN, ...args], { core }),
+    );
     return { name, process, port: portOf(await process.line(/^ready /)) };
   }
 

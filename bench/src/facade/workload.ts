@@ -1,6 +1,6 @@
 /**
  * What is asked of the proxies, and the routing file that Banyan answers by: routes in a canary by header and by address, three
- * upstreams with breakers, and as many routes with parameters as are wanted.
+ * upstreams with breakers and health checks, one of them with two URLs, and as many routes with parameters as are wanted.
  */
 import type { Load } from '../load.ts';
 
@@ -42,8 +42,8 @@ export function routingText(
   parameterised: number,
 ): string {
   const [legacy, orders, voyages] = upstreams;
-  const long = (url: string): string =>
-    `{ url: ["${url}"], timeout: { connect: 1s, headers: 5s, body: 30s }, connections: 128, breaker: { errors: 50%, volume: 20, window: 10s, reset: 5s } }`;
+  const long = (...urls: readonly string[]): string =>
+    `{ url: [${urls.map((url) => `"${url}"`).join(', ')}], timeout: { connect: 1s, headers: 5s, body: 30s }, connections: 128, health: { path: /healthz, every: 2s }, breaker: { errors: 50%, volume: 20, window: 10s, reset: 5s } }`;
   const byCustomer = 'sticky: [header:x-customer-id, ip]';
   const routes = Array.from({ length: parameterised }, (_, route) => {
     const sticky = route % 4 < 2 ? byCustomer : 'sticky: [ip]';
@@ -53,7 +53,7 @@ export function routingText(
   return `version: 1
 upstreams:
   legacy: ${long(legacy)}
-  orders: ${long(orders)}
+  orders: ${long(orders, voyages)}
   voyages: ${long(voyages)}
 default: legacy
 routes:
