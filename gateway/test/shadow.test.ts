@@ -204,6 +204,52 @@ describe('a read that is shadowed', () => {
   });
 });
 
+test('a SOAP operation that is declared a read is shadowed; one that is not is a write', async () => {
+  const envelope = (name: string): string =>
+    `<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body><x:${name} xmlns:x="urn:x"/></s:Body></s:Envelope>`;
+  const legacy = await upstream();
+  const orders = await upstream();
+  const gate = await front(`version: 1
+upstreams: { legacy: "${legacy.url}", orders: "${orders.url}" }
+default: legacy
+routes:
+  get: { match: "SOAP /soap/X {urn:x}Get", effect: read, stage: shadow, new: orders }
+  put: { match: "SOAP /soap/X {urn:x}Put", stage: shadow, new: orders }
+`);
+  const call = (name: string): ReturnType<typeof ask> =>
+    ask(`${gate.url}/soap/X`, {
+      method: 'POST',
+      headers: { 'content-type': 'text/xml', soapaction: '""' },
+      body: envelope(name),
+    });
+  expect((await call('Get')).body.toString()).toBe('ok');
+  await until(async () => (await verdicts(gate, 'match', 'get')) === 1);
+  expect((await call('Put')).body.toString()).toBe('ok');
+  await until(async () => (await dropped(gate, 'dry-run-unproven', 'put')) === 1);
+  expect(orders.seen.map(({ method, sha256: hash }) => [method, hash])).toEqual([
+    ['POST', sha256(envelope('Get'))],
+    ['OPTIONS', sha256('')],
+  ]);
+});
+
+test.each(['direct', 'http-proxy'])(
+  'by the forwarder %s answers pass as they are, and reads are shadowed',
+  async (way) => {
+    const body = noise(200_000);
+    const answers: Handler = (req, res) =>
+      void req.resume().once('end', () => res.writeHead(200, { 'content-type': 'image/png', etag: '"x"' }).end(body));
+    const legacy = await upstream(answers);
+    const orders = await upstream(answers);
+    const gate = await front(yaml(legacy.url, orders.url, { rest: `forwarder: ${way}` }));
+    for (const method of ['GET', 'POST']) {
+      const answer = await ask(`${gate.url}/a/1`, method === 'POST' ? { method, body: 'x' } : {});
+      expect([answer.sha256, answer.whole, answer.headers.etag]).toEqual([sha256(body), true, '"x"']);
+    }
+    await until(async () => (await verdicts(gate, 'match')) === 2);
+    expect(orders.seen.map(({ headers }) => headers['banyan-shadow'])).toEqual(['1', '1']);
+  },
+);
+
 describe('a candidate that behaves badly', () => {
   const hang: Handler = (req) => void req.resume();
   const drip: Handler = (_req, res) => {
@@ -231,7 +277,7 @@ describe('a candidate that behaves badly', () => {
     const legacy = await upstream((_req, res) => void res.writeHead(200, { 'x-odd': '1' }).end(body));
     const orders = await upstream(handler);
     const gate = await front(
-      yaml(legacy.url, orders.url, { more: ['parity: { budget: { time: 600ms, size: 1MiB } }'] }),
+      yaml(legacy.url, orders.url, { more: ['parity: { budget: { time: 1500ms, size: 1MiB } }'] }),
     );
     const plain = await ask(`${legacy.url}/a/1`);
     const answer = await ask(`${gate.url}/a/1`);
@@ -281,10 +327,24 @@ describe('a candidate that behaves badly', () => {
     }
     for (let round = 0; round < 20; round += 1) expect((await ask(`${gate.url}/a/1`)).body.toString()).toBe('{"a":1}');
     expect(await dropped(gate, 'breaker')).toBeGreaterThan(0);
-    expect((await verdicts(gate, 'error')) + (await dropped(gate, 'breaker'))).toBe(25);
+    await until(async () => (await verdicts(gate, 'error')) + (await dropped(gate, 'breaker')) === 25);
     // The upstream's own breaker has heard of nothing.
     expect(await gate.metric('banyan_breaker_state{upstream="orders"}')).toBe(0);
     await settled(gate);
+  });
+
+  test('at one of its addresses is asked at the others', async () => {
+    const legacy = await upstream(json('{"a":1}'));
+    const orders = await upstream(json('{"a":1}'));
+    const urls = `{ url: ["${await nobody()}", "${orders.url}"] }`;
+    const gate = await front(yaml(legacy.url, '', { orders: urls }));
+    for (let round = 1; round <= 30; round += 1) {
+      await ask(`${gate.url}/a/1`);
+      await until(async () => (await verdicts(gate, 'match')) + (await verdicts(gate, 'error')) === round);
+    }
+    // Five failures, then a pause, at the end of which there may have been one more.
+    expect(await verdicts(gate, 'match')).toBeGreaterThanOrEqual(20);
+    expect(await dropped(gate, 'breaker')).toBe(0);
   });
 
   test('that comes back is asked again when its pause is over', async () => {
@@ -337,8 +397,8 @@ describe('what does not fit', () => {
   test('more than may wait is dropped at once, and counted', async () => {
     const legacy = await upstream(json('{}'));
     const orders = await upstream((req) => void req.resume());
-    const gate = await front(yaml(legacy.url, orders.url));
-    // Eight are under way, 256 wait, the rest has no place; all within the five seconds of the first.
+    const gate = await front(yaml(legacy.url, orders.url, { more: ['parity: { budget: { time: 1m } }'] }));
+    // Eight are under way, 256 wait, and the rest has no place.
     const all = Array.from({ length: 300 }, () => ask(`${gate.url}/a/1`));
     for (const answer of await Promise.all(all)) expect(answer.status).toBe(200);
     await until(async () => (await dropped(gate, 'queue-full')) >= 300 - 8 - 256);

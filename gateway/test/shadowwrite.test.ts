@@ -207,7 +207,7 @@ describe('a candidate that', () => {
       if (req.method === 'OPTIONS') res.writeHead(204, { 'banyan-dry-run': '1' }).end();
       else res.writeHead(200).write('and then nothing');
     });
-    const gate = await front(yaml(legacy.url, orders.url, ', parity: { budget: { time: 300ms } }'));
+    const gate = await front(yaml(legacy.url, orders.url, ', parity: { budget: { time: 1500ms } }'));
     await post(gate, '/orders/7/book');
     await until(async () => (await turned(gate, 'stopped')) === 1);
     await until(async () => (await dropped(gate, 'dry-run-stopped')) === 1);

@@ -17,6 +17,8 @@ export interface AskingOptions {
   readonly origin: string;
   /** Asked when a connection has been found and nothing written yet: false, and nothing is. */
   readonly mayWrite: () => boolean;
+  /** Whether there is room for so many bytes more; false: it has been cancelled. */
+  readonly keep: (bytes: number) => boolean;
   /** The answer's head has come. */
   readonly head?: (status: number, fields: Fields) => void;
   /** Null: it was cancelled, or might not be written. */
@@ -84,7 +86,7 @@ export class Asking implements Dispatcher.DispatchHandler {
     this.#bytes += chunk.length;
     if (this.#bytes > this.#options.limits.bytes)
       this.#end({ kind: 'large', status: this.#status, fields: this.#fields, headMs: this.#headMs });
-    else this.#chunks.push(chunk);
+    else if (this.#options.keep(chunk.length)) this.#chunks.push(chunk);
     return true;
   }
 

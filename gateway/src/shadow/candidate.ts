@@ -122,6 +122,7 @@ function reading(pool: Dispatcher, origin: string): Carry {
       limits: errand.limits,
       origin,
       mayWrite: () => true,
+      keep: (bytes) => errand.keep(bytes),
       done: (half) => {
         if (half === null) return ended('idle');
         ended(half.kind === 'failed' || half.kind === 'late' ? 'dead' : 'alive');

@@ -141,6 +141,7 @@ class Run {
     let connection = 0;
     this.#send(questionBefore(this.#question), {
       limits: { ms: this.#errand.limits.ms, bytes: MAX_ANSWER_BYTES },
+      keep: () => true, // It is over before anything else is kept.
       mayWrite: () => {
         connection = this.#place.connection ?? 0;
         return true;
@@ -162,6 +163,7 @@ class Run {
     const { route, limits } = this.#errand;
     this.#send(this.#question, {
       limits,
+      keep: (bytes) => this.#errand.keep(bytes),
       // On a connection opened since, nobody has proved anything.
       mayWrite: () => {
         const may = nextOf(this.#place.proofOf(route.id), this.#place.connection, performance.now()) === 'send';

@@ -2,8 +2,8 @@
  * How much memory second questions hold, over all of the process: of what is beyond it nothing is kept, whoever is slow.
  */
 
-// Per request: its fields, and the objects that stand for it.
-const OVERHEAD_BYTES = 4 * 1024;
+// Per request: its fields, and the objects that stand for it, node's own among them.
+const OVERHEAD_BYTES = 16 * 1024;
 // Some seconds of the requests that one process serves to a slow candidate; beyond it, more evidence is not worth its memory.
 const MAX_HELD = 1_024;
 const MAX_HELD_BYTES = 64 * 1024 * 1024;

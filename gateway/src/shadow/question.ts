@@ -73,12 +73,14 @@ export type Drop =
   | 'queue-full'
   | 'too-large';
 
-/** One question on its way to the other side. Exactly one of the two is called, once. */
+/** One question on its way to the other side. `heard` or `dropped` is called, once. */
 export interface Errand {
   readonly route: Route;
   readonly limits: Limits;
   /** Asked for when it is sent. */
   question(): Question;
+  /** So many bytes more of the answer are kept. False: there is no room for them, and the errand has been called off. */
+  keep(bytes: number): boolean;
   heard(half: Half): void;
   dropped(reason: Drop): void;
 }

@@ -77,15 +77,26 @@ export class Shadow implements Tee, Errand {
     this.#status = status;
     this.#fields = fields;
     this.#headMs = performance.now() - this.#startedAt;
+    let length = 0;
+    for (const part of fields) length += part.length;
+    this.keep(length);
   }
 
   data(chunk: Buffer): void {
     if (this.#over) return;
     this.#bytes += chunk.length;
     if (this.#bytes > this.limits.bytes) return this.dropped('too-large');
-    if (!this.#around.hold.grow(chunk.length)) return this.dropped('queue-full');
-    this.#held += chunk.length;
-    this.#chunks.push(chunk);
+    if (this.keep(chunk.length)) this.#chunks.push(chunk);
+  }
+
+  keep(bytes: number): boolean {
+    if (this.#over) return false;
+    if (this.#around.hold.grow(bytes)) {
+      this.#held += bytes;
+      return true;
+    }
+    this.dropped('queue-full');
+    return false;
   }
 
   /** The caller's answer has ended. */
