@@ -24,7 +24,7 @@ const problem = (answer: Answer): Record<string, unknown> =>
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
 
 /** Answers the first request of each connection and ends it, in the way given, at the second. */
-async function forgetful(how: 'closes' | 'resets'): ReturnType<typeof rawUpstream> & Promise<{ requests: string[] }> {
+async function forgetful(how: 'closes' | 'resets'): Promise<{ requests: string[]; count: () => number; url: string }> {
   const requests: string[] = [];
   const made = await rawUpstream((socket: Socket) => {
     let count = 0;
