@@ -490,6 +490,31 @@ describe('banyan start', () => {
 });
 
 describe('banyan status', () => {
+  test('says what is known of dry runs, and why they are not sent', async () => {
+    const answer = {
+      generation: 1,
+      hash: 'h',
+      since: 's',
+      rejected: 0,
+      lastRejection: null,
+      warnings: [],
+      upstreams: [],
+      stages: {},
+      shadows: {
+        dryRuns: [
+          { route: 'book', state: 'stopped', because: 'it answered 201' },
+          { route: 'pay', state: 'proven', because: null },
+        ],
+      },
+    };
+    const server = createHttp((_req, res) => res.end(JSON.stringify(answer))).listen(0, '127.0.0.1');
+    servers.push(server);
+    await once(server, 'listening');
+    const { code, out } = await run(['status', '--admin', `127.0.0.1:${(server.address() as AddressInfo).port}`]);
+    expect([code, out]).toEqual([0, expect.stringContaining('dry runs   book: stopped, for it answered 201\n')]);
+    expect(out).toContain('dry runs   pay: proven\n');
+  });
+
   test('of a facade that does not run exits 2, and says what to do', async () => {
     const free = await taken();
     for (const server of servers.splice(0)) server.close();

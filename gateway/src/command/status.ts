@@ -30,6 +30,11 @@ const answered = z.looseObject({
     }),
   ),
   stages: z.record(z.string(), z.number()),
+  shadows: z
+    .looseObject({
+      dryRuns: z.array(z.looseObject({ route: z.string(), state: z.string(), because: z.string().nullable() })),
+    })
+    .nullish(),
 });
 
 type Status = z.infer<typeof answered>;
@@ -93,7 +98,7 @@ function jsonOf(text: string): unknown {
 }
 
 function lines(status: Status): string[] {
-  const { generation, hash, since, rejected, lastRejection, warnings, upstreams, stages } = status;
+  const { generation, hash, since, rejected, lastRejection, warnings, upstreams, stages, shadows } = status;
   const counts = Object.entries(stages).map(([stage, count]) => `${stage} ${count}`);
   return [
     `generation ${generation} (${hash}) since ${since}; files rejected: ${rejected}`,
@@ -102,6 +107,9 @@ function lines(status: Status): string[] {
       ? []
       : [`REJECTED   at ${lastRejection.at}, the last good file serves on:`, ...lastRejection.problems.map(at)]),
     ...warnings.map((warning) => `warning    ${at(warning).trim()}`),
+    ...(shadows?.dryRuns ?? []).map(
+      ({ route, state, because }) => `dry runs   ${route}: ${state}${because === null ? '' : `, for ${because}`}`,
+    ),
     '',
     ...columns([
       ['UPSTREAM', 'BREAKER', 'OUTSTANDING', 'URL'],
