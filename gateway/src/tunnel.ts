@@ -18,6 +18,7 @@ import { codes } from './error.ts';
 import { Exchange } from './exchange.ts';
 import { askedOf, factsOf, headersOf, targetOf, type Context } from './obey.ts';
 import { headText, sendRawProblem, type Refusal } from './problem.ts';
+import type { Member } from './member.ts';
 import type { Server } from './upstream.ts';
 
 export interface Upgrade {
@@ -160,12 +161,13 @@ function pass(job: Job, decision: Forwarding): void {
   join(job, decision, server);
 }
 
-function join(job: Job, decision: Forwarding, server: Server): void {
+/** @param tried URLs to which no connection could be opened */
+function join(job: Job, decision: Forwarding, server: Server, tried: readonly Member[] = []): void {
   const { exchange, early } = job;
   const { socket } = job.upgrade;
   const { side, because } = decision;
   const settle = server.breaker.begin();
-  const member = server.pick();
+  const member = (tried.length === 0 ? null : server.other(tried)) ?? server.pick();
   server.hold();
   member.begin();
   let over = false;
@@ -188,21 +190,23 @@ function join(job: Job, decision: Forwarding, server: Server): void {
   socket.once('close', onGone);
   if (socket.destroyed) onGone();
   asking.on('error', (error) => {
-    if (!finish('failure')) return;
-    if (!(error instanceof Late)) server.broke(member);
-    fail(job, decision, error);
+    const been = [...tried, member];
+    const unopened = !opened.has(asking);
+    // Nothing was sent: another URL may have it.
+    const moves = unopened && server.other(been) !== null;
+    if (!finish(moves ? 'abandoned' : 'failure')) return;
+    if (unopened || !(error instanceof Late)) server.broke(member);
+    if (!moves) return fail(job, decision, error);
+    server.again('elsewhere');
+    join(job, decision, server, been);
   });
   asking.once('upgrade', (answer, upstream, first) => {
     if (!finish('success')) return upstream.destroy();
-    socket.write(
-      headOf(answer, exchange.own(side, because), ['connection', 'Upgrade', 'upgrade', answer.headers.upgrade ?? '']),
-      'latin1',
-    );
+    agree(job, decision, answer);
     if (first.length > 0) socket.write(first);
     const bytes = early.take();
     if (bytes.length > 0) upstream.write(bytes);
     splice(socket, upstream as Socket);
-    exchange.end({ side, because, status: answer.statusCode ?? 101, code: null });
   });
   asking.once('response', (answer) => {
     const status = answer.statusCode ?? 502;
@@ -216,7 +220,16 @@ function join(job: Job, decision: Forwarding, server: Server): void {
   asking.end();
 }
 
+function agree({ exchange, upgrade }: Job, { side, because }: Forwarding, answer: IncomingMessage): void {
+  const last = ['connection', 'Upgrade', 'upgrade', answer.headers.upgrade ?? ''];
+  upgrade.socket.write(headOf(answer, exchange.own(side, because), last), 'latin1');
+  exchange.end({ side, because, status: answer.statusCode ?? 101, code: null });
+}
+
 class Late extends Error {}
+
+/** Requests that have a connection. */
+const opened = new WeakSet<ClientRequest>();
 
 function ask(
   { upgrade: { req }, exchange, matched }: Job,
@@ -244,6 +257,7 @@ function ask(
   let timer = setTimeout(() => asking.destroy(new Late('no connection in time')), timeout.connectMs);
   asking.once('socket', (socket: Socket) => {
     socket.once('connect', () => {
+      opened.add(asking);
       clearTimeout(timer);
       timer = setTimeout(() => asking.destroy(new Late('no answer in time')), timeout.headersMs);
     });

@@ -1,5 +1,17 @@
 import { describe, expect, test } from 'vitest';
-import { ask, front, noise, nobody, rawUpstream, saying, until, upstream, type Answer, type Front } from './front.ts';
+import {
+  ask,
+  front,
+  noise,
+  nobody,
+  rawUpstream,
+  saying,
+  until,
+  upstream,
+  wire,
+  type Answer,
+  type Front,
+} from './front.ts';
 
 // Several URLs behind one name: who gets a request, who is left out, and what goes on to another.
 
@@ -67,6 +79,27 @@ describe('a URL on which nobody listens', () => {
     expect([await up(gate, dead), await up(gate, well.url)]).toEqual([0, 1]);
     expect(await statesOf(gate)).toEqual(['ejected', 'up']);
     expect([await gate.ended(), await gate.ended('status="200"'), await gate.outstanding()]).toEqual([8, 8, 0]);
+  });
+
+  test('costs no upgrade its connection', async () => {
+    const well = await rawUpstream((socket) => {
+      socket.once('data', () => {
+        socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: raw\r\n\r\n');
+        socket.on('data', (chunk) => socket.write(chunk));
+      });
+    });
+    const dead = await nobody();
+    const gate = await front(table([dead, well.url]));
+    for (let count = 0; count < 8; count += 1) {
+      const client = await wire(gate.port);
+      client.send('GET /live HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: raw\r\n\r\n');
+      await client.sees(/^HTTP\/1\.1 101 /);
+      client.send('hello');
+      await client.sees(/hello$/);
+      client.socket.destroy();
+    }
+    expect([well.count(), await again(gate, 'elsewhere')]).toEqual([8, 3]);
+    expect([await gate.ended('status="101"'), await gate.outstanding()]).toEqual([8, 0]);
   });
 
   test('is tried again after a while, and is in when it answers', async () => {
