@@ -14,7 +14,7 @@ import type { Readable } from 'node:stream';
 import { errors, type Dispatcher } from 'undici';
 import { CallerGone, CallerSlow } from './body.ts';
 import type { Carried, Carrier } from './connector.ts';
-import { homeward, trailing, type Fields } from './core/field.ts';
+import { homeward, printable, trailing, type Fields } from './core/field.ts';
 import { next, type Failed } from './core/retry.ts';
 import { codes, GatewayError } from './error.ts';
 import { failureOf, howFailed } from './failure.ts';
@@ -240,6 +240,8 @@ class Handler implements Carried {
   #inform(status: number, raw: Buffer[], reason: string): true {
     this.#interim += 1;
     const { res, req } = this.#request;
+    // A status that is none; and a server that only ever says that it is about to answer, for which undici would wait for ever.
+    if (status < 100 || this.#interim > MAX_INTERIM_IN_ALL) throw new Error(`an answer with status ${status}`);
     if (this.#interim <= MAX_INTERIM && req.httpVersionMinor > 0)
       inform(res, status, reasonOf(reason), homeward(textOf(raw), []));
     return true;
@@ -373,6 +375,8 @@ class Handler implements Carried {
 
 // A page's hints come in one or two; an upstream that goes on must not fill the memory of a caller's connection.
 const MAX_INTERIM = 16;
+// Each gives the answer as much time again: servers that show progress (102) every second do so for a quarter of an hour at most.
+const MAX_INTERIM_IN_ALL = 1_000;
 
 const mayHaveBody = (status: number): boolean => status !== 204 && status !== 304;
 
@@ -382,10 +386,9 @@ function textOf(raw: readonly Buffer[]): string[] {
   return fields;
 }
 
-// oxlint-disable-next-line no-control-regex
-const ASCII = /^[\x00-\x7f]*$/;
+const ASCII = /^[\x20-\x7e]*$/;
 
 /** undici reads the reason as UTF-8, node writes it as latin1: of what is neither, something that can be written is left. */
 function reasonOf(text: string): string {
-  return ASCII.test(text) ? text : Buffer.from(text).toString('latin1');
+  return ASCII.test(text) ? text : printable(Buffer.from(text).toString('latin1'));
 }

@@ -10,7 +10,7 @@ import { request as httpsRequest } from 'node:https';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { decide, type Forwarding } from './core/decide.ts';
-import { homeward } from './core/field.ts';
+import { homeward, printable } from './core/field.ts';
 import { flawOf } from './core/hygiene.ts';
 import { match, type Matched } from './core/match.ts';
 import { inTurn, isShut } from './door.ts';
@@ -210,6 +210,7 @@ function join(job: Job, decision: Forwarding, server: Server, tried: readonly Me
   });
   asking.once('response', (answer) => {
     const status = answer.statusCode ?? 502;
+    if (status < 200) return garbled(asking, answer);
     if (!finish(status >= 500 ? 'failure' : 'success')) return void answer.destroy();
     socket.setTimeout(job.context.idleMs, () => socket.destroy());
     answer.setTimeout(server.upstream.timeout.bodyMs, () => answer.destroy());
@@ -226,7 +227,14 @@ function agree({ exchange, upgrade }: Job, { side, because }: Forwarding, answer
   exchange.end({ side, because, status: answer.statusCode ?? 101, code: null });
 }
 
+/** Node tells of 1xx by another event: a status below is none. */
+function garbled(asking: ClientRequest, answer: IncomingMessage): void {
+  answer.destroy();
+  asking.emit('error', new Garbled(`an answer with status ${answer.statusCode ?? 0}`));
+}
+
 class Late extends Error {}
+class Garbled extends Error {}
 
 /** Requests that have a connection. */
 const opened = new WeakSet<ClientRequest>();
@@ -284,7 +292,7 @@ function refusalFor(error: Error, upstream: string): Refusal {
   }
   const reason = 'code' in error ? String(error.code) : '';
   // Node's parser, and a connection that ended before an answer.
-  if (reason.startsWith('HPE_') || reason === 'ECONNRESET' || reason === 'EPIPE') {
+  if (error instanceof Garbled || reason.startsWith('HPE_') || reason === 'ECONNRESET' || reason === 'EPIPE') {
     const detail = `Upstream ${upstream} broke off its answer.`;
     return { code: 'GW_UPSTREAM_BROKEN', detail, retryAfterSeconds: null };
   }
@@ -336,8 +344,14 @@ function limitRest(socket: Duplex): void {
 
 function headOf(answer: IncomingMessage, own: readonly string[], last: readonly string[]): string {
   const ours = [...own.filter((part, at) => part !== 'connection' && own[at - 1] !== 'connection'), ...last];
-  return headText(answer.statusCode ?? 502, answer.statusMessage ?? '', homeward(answer.rawHeaders, ours));
+  const { statusCode = 502, statusMessage = '', rawHeaders } = answer;
+  // RFC 9110, section 8.6: a length beside a 101 is a mistake, and a caller who believed it would be wrong about what follows.
+  const fields =
+    statusCode === 101 ? rawHeaders.filter((_part, at) => !isLength(rawHeaders[at - (at % 2)])) : rawHeaders;
+  return headText(statusCode, printable(statusMessage), homeward(fields, ours));
 }
+
+const isLength = (name: string | undefined): boolean => name?.toLowerCase() === 'content-length';
 
 function turnAway(exchange: Exchange, socket: Socket, refusal: Refusal, because: string): void {
   sendRawProblem(socket, refusal, exchange.own('none', because));

@@ -247,3 +247,10 @@ const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{
 export function traceOf(seen: Seen): string | null {
   return seen.traceparent !== null && TRACEPARENT.test(seen.traceparent) ? seen.traceparent : null;
 }
+
+const PRINTABLE = /^[\t\x20-\x7e\x80-\xff]*$/;
+
+/** What of the reason for a status can be written (RFC 9112, section 4): parsers of answers let more pass. */
+export function printable(reason: string): string {
+  return PRINTABLE.test(reason) ? reason : reason.replaceAll(/[^\t\x20-\x7e\x80-\xff]/g, '');
+}

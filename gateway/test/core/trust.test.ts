@@ -113,20 +113,18 @@ describe('the caller is the first from the end that is not trusted', () => {
 describe('the scheme and the host', () => {
   const said = (proto: string, host: string): string[] => ['x-forwarded-proto', proto, 'x-forwarded-host', host];
 
-  test.each<[string, string, string, string, string, string]>([
-    ['one of each', '203.0.113.9', 'https', 'shop.example', 'https', 'shop.example'],
-    ['in capitals', '203.0.113.9', 'HTTPS', 'Shop.example:443', 'https', 'Shop.example:443'],
-    ['one of each, and two hops', '203.0.113.9, 10.9.9.9', 'https', 'shop.example', 'https', 'shop.example'],
-    ['one for each hop', '203.0.113.9, 10.9.9.9', 'https, http', 'shop.example, b', 'https', 'shop.example'],
-    ['more than hops: the caller has said the first', '203.0.113.9', 'http, https', 'evil, b', 'https', 'b'],
-    ['none that is one', '203.0.113.9', 'gopher', 'a b', 'http', 'inner:8080'],
-    ['with an end of line', '203.0.113.9', 'https\r\nx', 'a\r\nx: y', 'http', 'inner:8080'],
-    ['of a chain that is junk', 'junk', 'https', 'shop.example', 'https', 'shop.example'],
-  ])('%s', (_what, chain, proto, host, scheme, named) => {
-    expect(came(PROXY, ['x-forwarded-for', chain, ...said(proto, host)], inside)).toMatchObject({
-      scheme,
-      host: named,
-    });
+  test.each<[string, string, readonly [string, string], readonly [string, string]]>([
+    ['one of each', '203.0.113.9', ['https', 'shop.example'], ['https', 'shop.example']],
+    ['in capitals', '203.0.113.9', ['HTTPS', 'Shop.example:443'], ['https', 'Shop.example:443']],
+    ['one of each, and two hops', '203.0.113.9, 10.9.9.9', ['https', 'shop.example'], ['https', 'shop.example']],
+    ['one for each hop', '203.0.113.9, 10.9.9.9', ['https, http', 'shop.example, b'], ['https', 'shop.example']],
+    ['more than hops: the caller has said the first', '203.0.113.9', ['http, https', 'evil, b'], ['https', 'b']],
+    ['none that is one', '203.0.113.9', ['gopher', 'a b'], ['http', 'inner:8080']],
+    ['with an end of line', '203.0.113.9', ['https\r\nx', 'a\r\nx: y'], ['http', 'inner:8080']],
+    ['of a chain that is junk', 'junk', ['https', 'shop.example'], ['https', 'shop.example']],
+  ])('%s', (_what, chain, [proto, host], [scheme, named]) => {
+    const fields = ['x-forwarded-for', chain, ...said(proto, host)];
+    expect(came(PROXY, fields, inside)).toMatchObject({ scheme, host: named });
   });
 
   test('are those of the trusted proxy also where it names no address', () => {
@@ -209,8 +207,8 @@ test('whatever a proxy passes on, what goes on is a chain of addresses that ends
       expect(found.forwarded).toMatch(/^for=[\x21-\x7e]+(?:, for=[\x21-\x7e]+)*$/);
       expect(found.host).toMatch(/^[\w.~%:[\]-]+$/);
       // What goes on says again what was found, to a facade that trusts this one.
-      const again = came(PROXY, ['x-forwarded-for', found.chain.replace(/(?:, )?10\.0\.0\.1$/, '')], everybody);
-      if (hops.length > 1) expect(again.address).toBe(found.address);
+      const again = came(PROXY, ['x-forwarded-for', found.chain], everybody);
+      expect([again.address, again.chain]).toEqual([found.address, `${found.chain}, ${PROXY}`]);
       expect(came(PROXY, ['forwarded', found.forwarded], everybody)).toMatchObject({
         address: found.address,
         scheme: found.scheme,
