@@ -25,6 +25,7 @@ describe('the routing file that Banyan is measured with', () => {
     expect(loaded.table.upstreams.size).toBe(3);
     expect(loaded.table.upstreams.get('orders')?.urls).toHaveLength(2);
     expect(loaded.table.routes.every(({ stage }) => stage.kind === 'canary')).toBe(true);
+    expect(loaded.table.routes.filter(({ effect, sample }) => effect === 'read' && sample !== 0)).toEqual([]);
     const first = new Set(loaded.table.routes.map(({ sticky }) => sticky[0]?.kind));
     expect(first).toEqual(new Set(['header', 'ip']));
   });
