@@ -14,14 +14,15 @@ import type { Readable } from 'node:stream';
 import { errors, type Dispatcher } from 'undici';
 import { CallerGone, CallerSlow } from './body.ts';
 import type { Carried, Carrier } from './connector.ts';
-import { homeward, printable, trailing, type Fields } from './core/field.ts';
+import { homeward, trailing, type Fields } from './core/field.ts';
+import { rehome, withHost } from './core/home.ts';
 import { next, type Failed } from './core/retry.ts';
 import { codes, GatewayError } from './error.ts';
 import { failureOf, howFailed } from './failure.ts';
 import type { Member } from './member.ts';
 import type { Outcome, Settle } from './breaker.ts';
 import type { Tee } from './shadow/tee.ts';
-import { afterHeads, inform, type Sink } from './sink.ts';
+import { afterHeads, inform, reasonOf, type Sink } from './sink.ts';
 import type { Server } from './upstream.ts';
 
 /** What of the body is in hand: all of it, or a stream of what came and is still to come. */
@@ -46,6 +47,8 @@ export interface Forward {
   readonly rewrite: ((status: number, fields: Fields, body: Buffer) => { fields: Fields; body: Buffer }) | null;
   /** How long the caller may not read on, in milliseconds. */
   readonly idleMs: number;
+  /** What stands in the place of the upstream's own addresses, where it is to be rewritten; null: it is not. */
+  readonly publicUrl: string | null;
   /** Whether the request changes nothing: a read. */
   readonly safe: boolean;
   /** When the answer has to be whole, on the clock of `performance.now()`; null: it may take its time. */
@@ -150,11 +153,12 @@ class Handler implements Carried {
   #dispatch(): void {
     const { path, method, headers, body, server } = this.#request;
     const { connectMs, headersMs, bodyMs } = server.upstream.timeout;
+    const { host } = this.#member;
     this.#member.dispatch(
       {
         path,
         method: method as Dispatcher.HttpMethod,
-        headers: headers as string[],
+        headers: (host === null ? headers : withHost(headers, host)) as string[],
         body: bodyOf(body),
         headersTimeout: headersMs,
         bodyTimeout: bodyMs,
@@ -226,9 +230,14 @@ class Handler implements Carried {
       this.#fields = fields;
       return true;
     }
-    res.writeHead(status, reasonOf(statusText), homeward(fields, own(), this.#canTrail()));
+    res.writeHead(status, reasonOf(statusText), homeward(this.#rehomed(fields), own(), this.#canTrail()));
     afterHeads(this);
     return true;
+  }
+
+  #rehomed(fields: Fields): Fields {
+    const { server, publicUrl } = this.#request;
+    return server.home === null || publicUrl === null ? fields : rehome(fields, server.home, publicUrl);
   }
 
   /** Whether trailers can follow: node has them to be announced on chunks alone. */
@@ -384,11 +393,4 @@ function textOf(raw: readonly Buffer[]): string[] {
   const fields: string[] = [];
   for (const part of raw) fields.push(part.toString('latin1'));
   return fields;
-}
-
-const ASCII = /^[\x20-\x7e]*$/;
-
-/** undici reads the reason as UTF-8, node writes it as latin1: of what is neither, something that can be written is left. */
-function reasonOf(text: string): string {
-  return ASCII.test(text) ? text : printable(Buffer.from(text).toString('latin1'));
 }

@@ -7,16 +7,21 @@ import { connection, connector } from './connector.ts';
 import type { Candidate } from './core/balance.ts';
 import { broke, CALM, isOut, type Ejection } from './core/eject.ts';
 import { checked, HEALTHY, type Health } from './core/health.ts';
+import { hostFor } from './core/home.ts';
 import type { Upstream } from './core/table.ts';
 
 // Undici gives up on a keep-alive connection before the usual 5 s of a node server, so that we do not send into a closing one.
 const KEEP_ALIVE_MS = 4_000;
+// Of an answer's head: as much as a request's may have (`door.ts`).
+const MAX_HEAD_BYTES = 80 * 1024;
 
 /** `up`; `down`: its checks fail; `ejected`: its connections broke one after the other. */
 export type MemberState = 'up' | 'down' | 'ejected';
 
 export class Member implements Candidate {
   readonly url: string;
+  /** What it is told as `Host`; null: what the caller said. */
+  readonly host: string | null;
   readonly #upstream: Upstream;
   readonly #pool: Pool;
   #fresh: Pool | null = null;
@@ -26,6 +31,7 @@ export class Member implements Candidate {
 
   constructor(upstream: Upstream, url: string) {
     this.url = url;
+    this.host = hostFor(upstream, url);
     this.#upstream = upstream;
     this.#pool = poolOf(upstream, url, 1);
   }
@@ -95,7 +101,6 @@ function poolOf(upstream: Upstream, url: string, pipelining: 0 | 1): Pool {
     headersTimeout: upstream.timeout.headersMs,
     bodyTimeout: upstream.timeout.bodyMs,
     keepAliveTimeout: KEEP_ALIVE_MS,
-    // The caller's own limit on headers is node's; answers may be as large as requests.
-    maxHeaderSize: 64 * 1024,
+    maxHeaderSize: MAX_HEAD_BYTES,
   });
 }

@@ -119,6 +119,7 @@ function send(job: Job, decision: Forwarding): void {
       own: () => exchange.own(side, because),
       rewrite: job.rewrite ?? null,
       idleMs: context.idleMs,
+      publicUrl: server.home === null ? null : publicUrlOf(exchange, context),
       safe: isSafe(exchange, matched?.route ?? null),
       deadline,
       tee: shadow,
@@ -258,6 +259,11 @@ export function broken(exchange: Exchange, error: unknown, { observer }: Context
     { code: 'GW_INTERNAL', detail: 'The facade could not handle this request.', retryAfterSeconds: null },
     'internal',
   );
+}
+
+/** What a caller calls the facade: an origin, perhaps with a path. */
+export function publicUrlOf({ generation, came }: Exchange, { publicUrl }: Pick<Context, 'publicUrl'>): string {
+  return generation.table.publicUrl ?? (came.host === null ? publicUrl() : `${came.scheme}://${came.host}`);
 }
 
 /** The path that goes out: as it came, unless the route's successor has one of its own. */

@@ -5,6 +5,7 @@
 import { Breaker } from './breaker.ts';
 import { choose } from './core/balance.ts';
 import { fullBudget, hasToken, refilled, taken, type Budget } from './core/budget.ts';
+import { homeOf, type Home } from './core/home.ts';
 import type { Table, Upstream } from './core/table.ts';
 import { GatewayError } from './error.ts';
 import { checkHealth, type Checks } from './health.ts';
@@ -29,6 +30,8 @@ export class Server {
   readonly breaker: Breaker;
   /** One for each URL, in the file's order. */
   readonly members: readonly Member[];
+  /** What of its answers is rewritten; null: nothing. */
+  readonly home: Home | null;
   readonly #first: Member;
   readonly #checks: readonly Checks[];
   readonly #onTurn: OnTurn;
@@ -47,6 +50,7 @@ export class Server {
     this.upstream = upstream;
     this.#onTurn = onTurn;
     this.breaker = new Breaker(upstream);
+    this.home = homeOf(upstream);
     this.members = upstream.urls.map((url) => new Member(upstream, url));
     const [first] = this.members;
     if (first === undefined) throw new GatewayError('GW_BAD_CONFIG', `upstream ${upstream.name} has no URL`);

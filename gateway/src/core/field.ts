@@ -8,8 +8,8 @@ import type { Came } from './trust.ts';
 /** Flat: name, value, name, value … */
 export type Fields = readonly string[];
 
-// RFC 9110, section 7.6.1: fields of one connection. `te: trailers` and `expect` are the connection's own business as well here:
-// the facade answers 100-continue itself and does not ask for trailers.
+// RFC 9110, section 7.6.1: fields of one connection. `expect` is the connection's own business as well here: the facade
+// answers 100-continue itself. Of `te` and `trailer` something goes on, below.
 const HOP_BY_HOP: ReadonlySet<string> = new Set([
   'connection',
   'keep-alive',
@@ -174,7 +174,11 @@ export function onward(fields: Fields, seen: Seen, additions: Additions): string
   for (let index = 0; index < fields.length; index += 2) {
     const name = fields[index] ?? '';
     const key = keyOf(name);
-    if (!stays(key, dropped) || claimed(key) || additions.drop.includes(key)) continue;
+    if (!stays(key, dropped) || claimed(key) || additions.drop.includes(key)) {
+      // What the facade passes on behind an answer may be sent to it (RFC 9110, section 10.1.4).
+      if (key === 'te' && /\btrailers\b/i.test(fields[index + 1] ?? '')) out.push(name, 'trailers');
+      continue;
+    }
     if (restarted && key === 'tracestate') continue;
     // A second length, host or cookie to servers that make variables of fields, and to no other.
     if (PROTECTED.has(key) && name.includes('_')) continue;
@@ -203,24 +207,21 @@ function override(out: string[], name: string, value: string): void {
 export function homeward(fields: Fields, own: Fields, trailers: boolean = false): string[] {
   const dropped = listed(fields);
   const out: string[] = [];
-  if (trailers) announce(fields, out);
   for (let index = 0; index < fields.length; index += 2) {
     const name = fields[index] ?? '';
     const key = keyOf(name);
-    if (!stays(key, dropped) || key === 'x-request-id') continue;
+    if (!stays(key, dropped) || key === 'x-request-id') {
+      if (trailers && key === 'trailer' && !isSized(fields)) out.push(name, fields[index + 1] ?? '');
+      continue;
+    }
     out.push(name, fields[index + 1] ?? '');
   }
   for (const part of own) out.push(part);
   return out;
 }
 
-function announce(fields: Fields, out: string[]): void {
-  for (let index = 0; index < fields.length; index += 2) {
-    const name = fields[index] ?? '';
-    if (name.length === 14 && name.toLowerCase() === 'content-length') return void out.splice(0);
-    if (name.length === 7 && name.toLowerCase() === 'trailer') out.push(name, fields[index + 1] ?? '');
-  }
-}
+const isSized = (fields: Fields): boolean =>
+  fields.some((part, index) => index % 2 === 0 && part.toLowerCase() === 'content-length');
 
 /** An answer's trailers as they go back, in pairs: without those of one connection, and without what frames or routes. */
 export function trailing(fields: Fields): [name: string, value: string][] {

@@ -8,17 +8,12 @@ import type { File } from './shape.ts';
 const TOP: readonly (keyof File)[] = ['readModels', 'replicas'];
 const ROUTE = ['fresh', 'writes'] as const;
 const PARITY = ['noise', 'confidence', 'redact', 'headers'] as const;
-const UPSTREAM = ['host', 'rewrite'] as const;
 const SUCCESSOR = ['rest', 'response', 'rename', 'faults'] as const;
 
 /** Everything in the file that is not supported yet, each as a problem. */
 export function unsupported(file: File, source: Source): Problem[] {
   const found: Path[] = TOP.filter((key) => file[key] !== undefined).map((key) => [key]);
   if (typeof file.default === 'object' && file.default.writes !== undefined) found.push(['default', 'writes']);
-  for (const [name, upstream] of Object.entries(file.upstreams)) {
-    if (typeof upstream === 'string') continue;
-    for (const key of UPSTREAM) if (upstream[key] !== undefined) found.push(['upstreams', name, key]);
-  }
   for (const [id, route] of Object.entries(file.routes ?? {})) {
     for (const key of ROUTE) if (route[key] !== undefined) found.push(['routes', id, key]);
     for (const key of PARITY) if (route.parity?.[key] !== undefined) found.push(['routes', id, 'parity', key]);
