@@ -77,7 +77,7 @@ export async function start(options: StartOptions): Promise<Started> {
   const shadows = new Shadows({
     metrics,
     log,
-    comparer: new Verdicts(metrics),
+    comparer: new Verdicts(metrics, log),
     out: (name, url) => isOut(generations, name, url),
   });
   const facade: FastifyInstance = buildFacade({

@@ -39,7 +39,7 @@ async function logged(
   const app = buildFacade({
     generations,
     observer: { metrics, log, sample, closing: () => false },
-    shadows: new Shadows({ metrics, log, comparer: new Verdicts(metrics), out: () => false }),
+    shadows: new Shadows({ metrics, log, comparer: new Verdicts(metrics, log), out: () => false }),
     publicUrl: () => 'http://facade.example',
     idleMs: 10_000,
   });

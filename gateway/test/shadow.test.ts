@@ -128,11 +128,14 @@ describe('a read that is shadowed', () => {
   });
 
   test('is compared: declared differences are told from others, and a candidate that fails from one that answers', async () => {
-    const legacy = await upstream(json('{"at":"2026-11-24T10:00Z","total":1}'));
-    let answer: Handler = json('{"at":"2026-11-24T10:00:00.000Z","total":1}');
+    const legacy = await upstream(json('{"at":"2026-11-24T10:00Z","total":1,"word":"aa"}'));
+    let answer: Handler = json('{"at":"2026-11-24T10:00:00.000Z","total":1,"word":"aa"}');
     const orders = await upstream((req, res, seen) => answer(req, res, seen));
-    const rest =
-      'differences:\n  precise: { routes: [a], at: $.at, allow: same instant, why: minutes, owner: us, until: 2999-01-01 }';
+    const rest = [
+      'differences:',
+      '  precise: { routes: [a], at: $.at, allow: same instant, why: minutes, owner: us, until: 2999-01-01 }',
+      "  worded: { routes: [a], at: $.word, allow: 'pattern ^a+$', why: words, owner: us, until: 2999-01-01 }",
+    ].join('\n');
     const gate = await front(yaml(legacy.url, orders.url, { rest }));
     const after = async (next: Handler, verdict: string): Promise<void> => {
       answer = next;
@@ -141,13 +144,15 @@ describe('a read that is shadowed', () => {
       await until(async () => (await verdicts(gate, verdict)) === before + 1);
     };
     await after(answer, 'declared');
-    await after(json('{"at":"2026-11-24T10:00Z","total":1}'), 'match');
-    await after(json('{"at":"2026-11-24T10:00Z","total":2}'), 'mismatch');
+    await after(json('{"at":"2026-11-24T10:00Z","total":1,"word":"aa"}'), 'match');
+    await after(json('{"at":"2026-11-24T10:00Z","total":2,"word":"aa"}'), 'mismatch');
+    await after(json('{"at":"2026-11-24T10:00Z","total":1,"word":"a"}'), 'declared');
+    await after(json('{"at":"2026-11-24T10:00Z","total":1,"word":"b"}'), 'mismatch');
     await after((_req, res) => res.writeHead(500).end(), 'error');
     await after((_req, res) => void res.socket?.destroy(), 'error');
     await after(json('{"at":'), 'error');
     await after((_req, res) => {
-      const packed = gzipSync('{"total":1,"at":"2026-11-24T10:00Z"}');
+      const packed = gzipSync('{"total":1,"word":"aa","at":"2026-11-24T10:00Z"}');
       res.writeHead(200, { 'content-type': 'application/json', 'content-encoding': 'gzip' }).end(packed);
     }, 'match');
     expect(await gate.metric('banyan_breaker_state{upstream="orders"}')).toBe(0);
