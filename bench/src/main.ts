@@ -7,6 +7,7 @@ import { cpus, loadavg } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { Bench } from './bench.ts';
+import { breaker } from './breaker/run.ts';
 import { PEERS } from './facade/peer.ts';
 import { facade } from './facade/run.ts';
 import { NAMES } from './facade/workload.ts';
@@ -29,6 +30,12 @@ const BENCHES: Readonly<Record<string, Offer>> = {
     seconds: 2,
     what: 'the facade beside bare @fastify/http-proxy, and whichever peers are installed',
     parts: { only: NAMES, peers: PEERS.map(({ name }) => name) },
+  },
+  breaker: {
+    run: breaker,
+    rounds: 5,
+    seconds: 2,
+    what: 'what a tenth of failures costs beside itself, beside opossum around each request',
   },
   shadow: {
     run: shadow,
