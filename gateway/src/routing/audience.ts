@@ -20,6 +20,8 @@ interface Known {
 const COHORT = 'default';
 /** A second question must not keep a caller's connection pool busy for longer, nor memory beyond this. */
 const BUDGET = { ms: 5_000, bytes: 1024 * 1024 };
+/** A comparison takes no larger body (docs/parity.md). */
+const MOST_BYTES = 10 * 1024 * 1024;
 
 /** Everything that is wrong with it is reported. */
 export function audienceOf(id: string, entry: FileRoute, known: Known, report: Report): Audience {
@@ -35,6 +37,8 @@ export function audienceOf(id: string, entry: FileRoute, known: Known, report: R
     return key;
   });
   const { budget, sample } = entry.parity ?? {};
+  const bytes = parseSize(budget?.size ?? '') ?? BUDGET.bytes;
+  if (bytes > MOST_BYTES) report(at('parity', 'budget', 'size'), 'expected at most 10MiB: no larger body is compared');
   return {
     sticky,
     cohort: entry.cohort ?? COHORT,
@@ -45,7 +49,7 @@ export function audienceOf(id: string, entry: FileRoute, known: Known, report: R
     sample: parsePercent(sample ?? '') ?? (stage.kind === 'canary' ? 1 : 0),
     budget: {
       ms: budget?.time === undefined ? BUDGET.ms : (parseDuration(budget.time) ?? BUDGET.ms),
-      bytes: budget?.size === undefined ? BUDGET.bytes : (parseSize(budget.size) ?? BUDGET.bytes),
+      bytes,
     },
   };
 }

@@ -43,9 +43,6 @@ export interface Surroundings {
   readonly lane: () => Lane | null;
 }
 
-// Whatever a route allows: beyond it a comparison would take longer than it may (docs/parity.md).
-const MAX_BODY_BYTES = 10 * 1024 * 1024;
-
 export class Shadow implements Tee, Errand {
   readonly route: Route;
   readonly limits: Limits;
@@ -66,7 +63,7 @@ export class Shadow implements Tee, Errand {
   /** `hold` has been entered with the bytes of its body. */
   constructor(begun: Beginning, around: Surroundings) {
     this.route = begun.route;
-    this.limits = { ms: begun.route.budget.ms, bytes: Math.min(begun.route.budget.bytes, MAX_BODY_BYTES) };
+    this.limits = begun.route.budget;
     this.#begun = begun;
     this.#around = around;
     this.#held = begun.body.kind === 'whole' ? begun.body.bytes.length : 0;

@@ -266,6 +266,15 @@ describe('what the file may say and this version cannot do', () => {
     expect(differences).toHaveLength(1);
   });
 
+  test('a budget of more bytes than a comparison takes', () => {
+    const route = (size: string): string =>
+      small(`  b: { match: GET /b, stage: shadow, new: orders, parity: { budget: { size: ${size} } } }\n`);
+    expect(wrong(route('10MiB'))).toEqual([]);
+    expect(wrong(route('11MiB'))).toEqual([
+      expect.stringMatching(/^8:\d+ routes\.b\.parity\.budget\.size: expected at most 10MiB/),
+    ]);
+  });
+
   const NOT_YET: readonly (readonly [name: string, text: string, at: string])[] = [
     ['replicas', `${small()}replicas: [http://a:1]\n`, '8:1 replicas'],
     [
