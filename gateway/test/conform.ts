@@ -5,7 +5,7 @@
 import { once } from 'node:events';
 import { request, type IncomingMessage } from 'node:http';
 import { expect } from 'vitest';
-import { front, sha256, upstream, type Front, type Handler, type Seen, type Upstream } from './front.ts';
+import { front, sha256, until, upstream, type Front, type Handler, type Seen, type Upstream } from './front.ts';
 
 export const FORWARDERS = ['direct', 'http-proxy'] as const;
 export type Kind = (typeof FORWARDERS)[number];
@@ -136,5 +136,8 @@ export async function conforms(
   const [first, second] = legacy.seen;
   if (first === undefined || second === undefined) throw new Error('the upstream has not been asked twice');
   expect(received(second)).toEqual(received(first));
+  // Counted once, and nobody holds it any more.
+  await until(async () => (await gate.ended()) > 0 && (await gate.outstanding()) === 0);
+  expect(await gate.ended()).toBe(1);
   return { told, straight, legacy, gate };
 }
