@@ -5,20 +5,18 @@
 import { timingSafeEqual, createHash } from 'node:crypto';
 import { isIP } from 'node:net';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { textOf } from './core/family.ts';
 import { parseStage } from './core/stage.ts';
 import { codes, GatewayError, type Code } from './error.ts';
+import type { Engine } from './engine.ts';
 import { explainRest, fieldsOf, NOBODY, rowsOf, sentence } from './explain.ts';
+import type { Standing } from './generation.ts';
 import { overrideOf } from './override.ts';
-import type { Generations } from './generation.ts';
-import type { Metrics } from './metrics.ts';
-import { factsOf } from './obey.ts';
 import type { Environment } from './routing.ts';
 import { flip } from './routing/edit.ts';
-import type { ShadowStatus } from './shadow/shadows.ts';
 
 export interface AdminOptions {
-  readonly generations: Generations;
-  readonly metrics: Metrics;
+  readonly engine: Engine;
   /** The routing file, for flips. */
   readonly file: string;
   readonly env: Environment;
@@ -28,8 +26,6 @@ export interface AdminOptions {
   readonly hosts: readonly string[];
   /** Whether the facade is closing down. */
   readonly draining: () => boolean;
-  /** How it is with those who are asked a second time; absent where no traffic passes. */
-  readonly shadows?: () => ShadowStatus;
   /** Puts the file as it stands in force, or rejects it; resolves when that is done. */
   readonly reload: () => Promise<void>;
 }
@@ -70,15 +66,15 @@ export function buildAdmin(options: AdminOptions): FastifyInstance {
     options.draining() ? reply.code(503).send({ status: 'draining' }) : { status: 'ready' },
   );
   app.get('/metrics', async (_request, reply) =>
-    reply.type('text/plain; version=0.0.4; charset=utf-8').send(await options.metrics.text(options.generations)),
+    reply.type('text/plain; version=0.0.4; charset=utf-8').send(textOf(await options.engine.families())),
   );
   app.get('/api/routes', () => ({
-    generation: options.generations.current.number,
-    hash: options.generations.current.hash,
-    routes: rowsOf(options.generations.current.table),
+    generation: options.engine.standing.current.number,
+    hash: options.engine.standing.current.hash,
+    routes: rowsOf(options.engine.standing.current.table),
   }));
-  app.get('/api/status', () => ({ ...statusOf(options.generations), shadows: options.shadows?.() ?? null }));
-  app.get('/api/explain', (request, reply) => explain(request, reply, options));
+  app.get('/api/status', () => statusOf(options.engine));
+  app.get('/api/explain', async (request, reply) => explain(request, reply, options));
   app.patch('/api/routes/:id', async (request, reply) => patch(request, reply, options));
   return app;
 }
@@ -137,7 +133,7 @@ function problem(reply: FastifyReply, code: Code, detail: string): FastifyReply 
 }
 
 /** `GET /api/explain?method=GET&path=/api/orders/1`, with `header=X-Customer-Id: 42` (several may be) and `ip=192.0.2.1` */
-function explain(request: FastifyRequest, reply: FastifyReply, { generations }: AdminOptions): unknown {
+async function explain(request: FastifyRequest, reply: FastifyReply, { engine }: AdminOptions): Promise<unknown> {
   const {
     method = 'GET',
     path,
@@ -149,9 +145,9 @@ function explain(request: FastifyRequest, reply: FastifyReply, { generations }: 
     return refuse(reply, 400, 'expected ?method=GET&path=/api/orders/1');
   }
   if (fields === null) return refuse(reply, 400, 'expected header=X-Customer-Id:%2042');
-  const { table } = generations.current;
+  const { table } = engine.standing.current;
   const asking = { fields, address: ip, override: overrideOf(fields, table.overrideSecret) };
-  const explanation = explainRest(table, { method, target: path, asking }, factsOf(generations.fleet));
+  const explanation = explainRest(table, { method, target: path, asking }, await engine.facts());
   return { ...explanation, sentence: sentence(explanation) };
 }
 
@@ -164,16 +160,16 @@ async function patch(request: FastifyRequest, reply: FastifyReply, options: Admi
   if (typeof stage !== 'string' || parseStage(stage) === null || (hash !== undefined && typeof hash !== 'string')) {
     return refuse(reply, 400, 'expected {"stage": "new"}, with a stage of routing.yaml');
   }
-  const over = hash ?? options.generations.current.hash;
-  if (!options.generations.current.table.routes.some((route) => route.id === id))
+  const { standing } = options.engine;
+  const over = hash ?? standing.current.hash;
+  if (!standing.current.table.routes.some((route) => route.id === id))
     return refuse(reply, 404, `no route is named "${id}"`);
   const edit = await flip({ path: options.file, route: id, stage, env: options.env, over });
   switch (edit.kind) {
     case 'written':
       // Whoever has the answer finds the flip in force, and can make the next one.
       await options.reload();
-      if (isRefused(options.generations, edit.hash))
-        return notInForce(reply, `${id}: ${edit.from} -> ${edit.to}`, options);
+      if (isRefused(standing, edit.hash)) return notInForce(reply, `${id}: ${edit.from} -> ${edit.to}`, options);
       return { route: id, from: edit.from, stage: edit.to, hash: edit.hash, warnings: edit.warnings };
     case 'same':
       return { route: id, from: edit.stage, stage: edit.stage, hash: edit.hash, warnings: [] };
@@ -192,18 +188,19 @@ async function patch(request: FastifyRequest, reply: FastifyReply, options: Admi
 }
 
 /** Whether the file of `hash` was written and then rejected, for what stands in another file: a WSDL. */
-function isRefused({ current, rejection }: Generations, hash: string): boolean {
+function isRefused({ current, rejection }: Standing, hash: string): boolean {
   return rejection !== null && rejection.hash === hash && current.hash !== hash;
 }
 
-function notInForce(reply: FastifyReply, what: string, { generations }: AdminOptions): FastifyReply {
-  const why = generations.rejection?.problems.map(({ message }) => message).join('; ') ?? '';
+function notInForce(reply: FastifyReply, what: string, { engine }: AdminOptions): FastifyReply {
+  const why = engine.standing.rejection?.problems.map(({ message }) => message).join('; ') ?? '';
   return problem(reply, 'GW_BAD_CONFIG', `${what} is written, but not in force: ${why}`);
 }
 
 /** What `GET /api/status` and `banyan status` say. */
-export function statusOf(generations: Generations): object {
-  const { current, rejection, rejected, fleet } = generations;
+async function statusOf(engine: Engine): Promise<object> {
+  const { current, rejection, rejected } = engine.standing;
+  const { upstreams, shadows } = await engine.vitals();
   return {
     generation: current.number,
     hash: current.hash,
@@ -214,13 +211,9 @@ export function statusOf(generations: Generations): object {
       rejection === null
         ? null
         : { hash: rejection.hash, at: new Date(rejection.at).toISOString(), problems: rejection.problems },
-    upstreams: [...fleet.servers.values()].map(({ upstream, breaker, outstanding, members }) => ({
-      name: upstream.name,
-      urls: upstream.urls,
-      breaker: breaker.state,
-      outstanding,
-      members: members.map((member) => ({ url: member.url, state: member.state, outstanding: member.outstanding })),
-    })),
+    upstreams,
+    shadows,
+    workers: await engine.workers(),
     stages: tally(current.table.routes.map((route) => route.stage.kind)),
   };
 }

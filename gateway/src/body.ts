@@ -72,6 +72,8 @@ export class Upload extends Readable {
   readonly #req: IncomingMessage;
   readonly #idleMs: number;
   #timer: NodeJS.Timeout | null = null;
+  /** How much of it has come. */
+  bytes = 0;
 
   constructor(req: IncomingMessage, idleMs: number) {
     super();
@@ -100,6 +102,7 @@ export class Upload extends Readable {
 
   readonly #onData = (chunk: Buffer): void => {
     this.#timer?.refresh();
+    this.bytes += chunk.length;
     if (!this.push(chunk)) this.#req.pause();
   };
 

@@ -24,6 +24,7 @@ export const codes = {
   GW_BAD_CORPUS: { status: 500, retry: false },
   GW_BAD_WSDL: { status: 500, retry: false },
   GW_CANNOT_LISTEN: { status: 500, retry: false },
+  GW_NO_WORKER: { status: 500, retry: false },
   GW_ADMIN_UNREACHABLE: { status: 502, retry: true },
   GW_INTERNAL: { status: 500, retry: false },
 } as const;

@@ -3,8 +3,11 @@
  * caller goes through here, so that each answer says who served it, and is counted and logged once.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Readable } from 'node:stream';
 import type { Logger } from 'pino';
+import { account } from './account.ts';
 import { discard } from './body.ts';
+import type { Decision } from './core/decide.ts';
 import { requestIdOf, see, traceOf, type Fields, type Seen } from './core/field.ts';
 import { absolute, rename } from './core/host.ts';
 import { cameOf, type Came } from './core/trust.ts';
@@ -12,6 +15,7 @@ import type { Code } from './error.ts';
 import { codes } from './error.ts';
 import { waits } from './expectation.ts';
 import type { Generation } from './generation.ts';
+import { Marks } from './marks.ts';
 import type { Metrics, ServedBy } from './metrics.ts';
 import { newRequestId, newTrace } from './trace.ts';
 
@@ -21,6 +25,8 @@ export interface Observer {
   readonly log: Logger;
   /** Share of requests that are logged, 0 to 1; every 5xx is, and every answer that was cut. */
   readonly sample: number;
+  /** Names in lower case of the request's fields that are logged; default none. */
+  readonly logHeaders?: readonly string[];
   /** Whether the facade is closing down: callers are told to come back on another connection. */
   readonly closing: () => boolean;
 }
@@ -48,6 +54,11 @@ export class Exchange {
   generation: Generation;
   /** The matched route's id, or `default`. */
   route = 'default';
+  /** What was decided; null when it did not come to that. */
+  decision: Decision | null = null;
+  /** The request's body, where it streams. */
+  incoming: Readable | null = null;
+  readonly marks: Marks = new Marks();
   readonly #observer: Observer;
   readonly #started: number = performance.now();
   #ended = false;
@@ -103,27 +114,19 @@ export class Exchange {
   }
 
   /** Counts and logs the end, and lets go of what is left of the request; only the first call does. */
-  end({ side, because, status, code }: Outcome): void {
+  end(outcome: Outcome): void {
     if (this.#ended) return;
     this.#ended = true;
     if (this.#hasBody) discard(this.req);
-    const seconds = (performance.now() - this.#started) / 1_000;
-    const { metrics, log, sample } = this.#observer;
-    metrics.request(this.route, side, because, { status, seconds });
+    const { side, because, status, code } = outcome;
+    const ended = performance.now();
+    const { metrics, log, sample, logHeaders } = this.#observer;
+    metrics.request(this.route, side, because, { status, seconds: (ended - this.#started) / 1_000 });
     const cut = status < 500 && code === 'GW_UPSTREAM_BROKEN';
     if (status < 500 && !cut && sample < 1 && Math.random() >= sample) return;
-    const fields = {
-      requestId: this.requestId,
-      method: this.method,
-      path: this.path,
-      status,
-      route: this.route,
-      side,
-      because,
-      ms: Math.round(seconds * 10_000) / 10,
-    };
-    if (status >= 500 || cut) log.warn(code === null ? fields : { ...fields, code }, 'answered');
-    else log.info(fields, 'answered');
+    const line = account(this, outcome, logHeaders ?? [], ended);
+    if (status >= 500 || cut) log.warn(line, 'answered');
+    else log.info(line, 'answered');
   }
 
   /** The status of a refusal, for `end`. */

@@ -22,6 +22,7 @@ import { failureOf, howFailed } from './failure.ts';
 import type { Member } from './member.ts';
 import type { Outcome, Settle } from './breaker.ts';
 import type { Tee } from './shadow/tee.ts';
+import type { Marks } from './marks.ts';
 import { afterHeads, inform, reasonOf, type Sink } from './sink.ts';
 import type { Server } from './upstream.ts';
 
@@ -55,6 +56,8 @@ export interface Forward {
   readonly deadline: number | null;
   /** Is shown the answer as it comes; null: nobody is. */
   readonly tee: Tee | null;
+  /** What the log may want to know. */
+  readonly marks: Marks;
 }
 
 /** How it ended. `head` is when the answer's head came, on the clock of `performance.now()`; null when none came. */
@@ -124,7 +127,6 @@ class Handler implements Carried {
   #stalled = false;
   #ended = false;
   #status = 0;
-  #head = 0;
   #held: Buffer[] | null = null;
   #heldBytes = 0;
   #fields: Fields = [];
@@ -200,6 +202,7 @@ class Handler implements Carried {
     this.#abort = abort;
     // It ended while it waited for a connection: nothing of it is sent.
     if (this.#ended) return abort(new CallerGone('the caller has left'));
+    this.#request.marks.reached(this.#member.url);
     this.#reused = this.#carrier !== null && this.#carrier.count() > 0;
     // Written in the same turn, but for a stream: its head goes out with its first bytes.
     if (this.#request.body.kind !== 'stream') this.#sent = this.#everSent = this.#wholeSent = true;
@@ -220,7 +223,7 @@ class Handler implements Carried {
   onHeaders(status: number, raw: Buffer[], resume: () => void, statusText: string): boolean {
     if (status < 200) return this.#inform(status, raw, statusText);
     this.#status = status;
-    this.#head = performance.now();
+    this.#request.marks.head = performance.now();
     this.#resume = resume;
     const { res, own, rewrite } = this.#request;
     const fields = textOf(raw);
@@ -272,7 +275,8 @@ class Handler implements Carried {
     // Nothing is handed over when the connection ends behind a paused answer (`connector.ts`), and must not pause it again.
     if (chunk.length === 0) return true;
     this.#wrote = true;
-    const { res, tee } = this.#request;
+    const { res, tee, marks } = this.#request;
+    marks.bytesOut += chunk.length;
     if (tee !== null) tee.data(chunk);
     if (res.write(chunk)) return true;
     this.#stalled = true;
@@ -302,7 +306,7 @@ class Handler implements Carried {
     this.#end(this.#status >= 500 ? 'failure' : 'success', {
       kind: 'answered',
       status: this.#status,
-      head: this.#head,
+      head: this.#request.marks.head,
       complete: true,
     });
   }
@@ -323,7 +327,7 @@ class Handler implements Carried {
     if (!res.headersSent) return this.#end(outcome, { kind: 'failed', error: failure, sent: this.#everSent });
     // A body that ends early must look cut: no final chunk, no complete length.
     res.destroy();
-    this.#end(outcome, { kind: 'answered', status: this.#status, head: this.#head, complete: false });
+    this.#end(outcome, { kind: 'answered', status: this.#status, head: this.#request.marks.head, complete: false });
   }
 
   /** Whether a failure says nothing about the server: what cannot be sent, and a caller who took all the time there was. */

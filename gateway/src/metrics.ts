@@ -59,6 +59,8 @@ export class Counter {
       const labels = this.#labels.map((label, index) => [label, values[index] ?? ''] as const);
       return [this.#name, labelsOf(labels), count];
     });
+    // Without labels there is one row, and it is there from the start.
+    if (this.#labels.length === 0 && samples.length === 0) samples.push([this.#name, '', 0]);
     return { name: this.#name, help: this.#help, type: 'counter', across: 'sum', samples };
   }
 }

@@ -58,6 +58,8 @@ export function proceed(
   const { fleet } = context.generations;
   const moment = new Moment(fleet);
   const decision = decide(generation.table, route, askedOf(exchange, matched), moment);
+  exchange.decision = decision;
+  if (rest.body.kind === 'stream') exchange.incoming = rest.body.source;
   if (decision.kind === 'refuse') {
     if (moment.withheld) context.observer.metrics.withheld(exchange.route, decision.because);
     const { code, reason: detail, retryAfterSeconds, because } = decision;
@@ -123,6 +125,7 @@ function send(job: Job, decision: Forwarding): void {
       safe: isSafe(exchange, matched?.route ?? null),
       deadline,
       tee: shadow,
+      marks: exchange.marks,
     },
     (result) => {
       shadow?.end(result);

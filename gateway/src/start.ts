@@ -1,27 +1,19 @@
 /**
  * Brings the facade up and takes it down: reads the file, listens on the public and the admin port, follows the file, drains.
- * Nothing listens before the file has been found valid.
+ * Nothing listens before the file has been found valid. Whether this process serves or workers of it do is one choice, made here.
  */
-import type { Socket } from 'node:net';
-import type { FastifyInstance } from 'fastify';
-import { pino, type Logger } from 'pino';
+import type { Logger } from 'pino';
+import { isLoopback, cannotListen, urlOf, type Address } from './address.ts';
 import { buildAdmin } from './admin.ts';
-import { CALLER_IDLE_MS } from './body.ts';
+import { Alone } from './alone.ts';
+import { Cluster } from './cluster.ts';
+import type { Engine } from './engine.ts';
 import { GatewayError } from './error.ts';
-import type { Observer } from './exchange.ts';
-import { buildFacade } from './facade.ts';
-import { Generations } from './generation.ts';
-import { Metrics } from './metrics.ts';
+import type { Accepted } from './generation.ts';
+import { openLog } from './log.ts';
 import { loadRouting, routingOf, type Environment, type Loaded } from './routing.ts';
 import type { Problem } from './routing/document.ts';
 import { watchFile, type Watch } from './routing/watch.ts';
-import { Verdicts } from './shadow/compare.ts';
-import { Shadows } from './shadow/shadows.ts';
-
-export interface Address {
-  readonly host: string;
-  readonly port: number;
-}
 
 export interface StartOptions {
   readonly file: string;
@@ -33,6 +25,12 @@ export interface StartOptions {
   readonly sample: number;
   /** How long a caller may neither send nor read where it has to, in milliseconds; default CALLER_IDLE_MS. */
   readonly idleMs?: number;
+  /** Names in lower case of the request's fields that the access log shows; default none. */
+  readonly logHeaders?: readonly string[];
+  /** How many processes serve; default 1: this one. */
+  readonly workers?: number;
+  /** How long requests are still taken once `readyz` says that they will not be, in milliseconds; default 0. */
+  readonly drainDelayMs?: number;
 }
 
 export interface Running {
@@ -41,7 +39,12 @@ export interface Running {
   readonly adminUrl: string;
   /** Reads the routing file again, changed or not. */
   reload(): void;
-  /** Stops taking requests, lets those in hand end, closes. Resolves within DRAIN_MS and a little, each time it is called. */
+  /** Replaces every worker, one after another, and says in the log what came of it. */
+  renew(): void;
+  /**
+   * Stops taking requests, lets those in hand end, closes. Resolves within the delay, DRAIN_MS and a little, each time it is
+   * called.
+   */
   close(): Promise<void>;
 }
 
@@ -52,11 +55,10 @@ export type Started =
 
 // The contract gives the whole stack ten seconds to stop; what comes after the drain takes its time on a busy machine.
 const DRAIN_MS = 7_000;
-// Connections that were busy at the beginning of the drain are closed when they fall idle.
-const REAP_MS = 50;
 
 /**
- * @throws GatewayError GW_BAD_CONFIG (no such file; a public admin port without a token), GW_BAD_WSDL, GW_CANNOT_LISTEN
+ * @throws GatewayError GW_BAD_CONFIG (no such file; a public admin port without a token), GW_BAD_WSDL, GW_CANNOT_LISTEN,
+ *   GW_NO_WORKER
  */
 export async function start(options: StartOptions): Promise<Started> {
   if (options.token === null && !isLoopback(options.admin.host)) {
@@ -67,139 +69,78 @@ export async function start(options: StartOptions): Promise<Started> {
   }
   const loaded = await loadRouting(options.file, options.env);
   if (loaded.kind === 'rejected') return { kind: 'rejected', problems: loaded.problems };
-  const generations = await Generations.open(loaded, Date.now());
-  const log = pino({ name: 'gateway' }, pino.destination({ dest: 2, sync: false }));
-  const metrics = new Metrics();
-  generations.fleet.onTurn = (turn) => log.warn(turn, 'a URL was taken out, or is back');
+  const log = openLog(null);
+  const engine = await engineOf(options, loaded, log);
   let draining: Promise<void> | null = null;
-  const closing = (): boolean => draining !== null;
-  const observer: Observer = { metrics, log, sample: options.sample, closing };
-  const shadows = new Shadows({
-    metrics,
-    log,
-    comparer: new Verdicts(metrics, log),
-    out: (name, url) => isOut(generations, name, url),
-  });
-  const facade: FastifyInstance = buildFacade({
-    generations,
-    observer,
-    shadows,
-    publicUrl: () => urlOf(facade),
-    idleMs: options.idleMs ?? CALLER_IDLE_MS,
-  });
   const admin = buildAdmin({
-    generations,
-    metrics,
+    engine,
     file: options.file,
     env: options.env,
     token: options.token,
     hosts: [options.admin.host.toLowerCase()],
-    draining: closing,
-    shadows: () => shadows.status(),
+    draining: () => draining !== null,
     reload: () => watch.poke(),
   });
-  const sockets = socketsOf(facade);
+  await engine.listen(options.listen);
   try {
-    await listen(facade, options.listen, '--listen');
-    await listen(admin, options.admin, '--admin');
+    await admin.listen(options.admin);
   } catch (error) {
-    await Promise.allSettled([facade.close(), admin.close(), generations.fleet.destroy()]);
-    throw error;
+    await Promise.allSettled([engine.drain(), admin.close()]);
+    throw cannotListen(options.admin, '--admin', error);
   }
-  const watch = watchFile(options.file, loaded.text, (bytes) =>
-    take(routingOf(options.file, bytes, options.env), generations, log),
+  const watch: Watch = watchFile(options.file, loaded.text, (bytes) =>
+    take(routingOf(options.file, bytes, options.env), engine, log),
   );
-  const close = (): Promise<void> => {
-    // Nobody waits for a second answer.
-    shadows.close();
-    return (draining ??= drain({ facade, admin, generations, watch, sockets }));
+  const drain = async (): Promise<void> => {
+    watch.close();
+    engine.hush();
+    // Whoever asks `readyz` now and then may still send what it will not send any more once it has.
+    if (options.drainDelayMs !== undefined && options.drainDelayMs > 0)
+      await new Promise((done) => setTimeout(done, options.drainDelayMs));
+    await engine.drain();
+    await admin.close();
   };
-  const running = { url: urlOf(facade), adminUrl: urlOf(admin), reload: () => void watch.poke(), close };
+  const running: Running = {
+    url: engine.url(),
+    adminUrl: urlOf(admin.server),
+    reload: () => void watch.poke(),
+    renew: () => renew(engine, log),
+    close: () => (draining ??= drain()),
+  };
   return { kind: 'running', running, warnings: loaded.warnings };
 }
 
+function engineOf(options: StartOptions, loaded: Accepted, log: Logger): Promise<Engine> {
+  const { file, sample, logHeaders = [], idleMs = null, workers = 1 } = options;
+  const shared = { loaded, log, sample, logHeaders, idleMs };
+  return workers === 1
+    ? Alone.open(shared, DRAIN_MS)
+    : Cluster.open({ ...shared, file, size: workers, deadlineMs: DRAIN_MS });
+}
+
+function renew(engine: Engine, log: Logger): void {
+  if (engine.renew()) log.info('every worker is being replaced');
+  else if (engine.workers() === null)
+    log.warn(
+      'there are no workers to replace: start with --workers 2 or more, or start another facade beside this one',
+    );
+  else log.warn('workers are not replaced now: they are being started, replaced or stopped already');
+}
+
 /** Puts a changed file in force, or says why not. */
-async function take(loaded: Loaded, generations: Generations, log: Logger): Promise<void> {
+async function take(loaded: Loaded, engine: Engine, log: Logger): Promise<void> {
+  const { standing } = engine;
   try {
     if (loaded.kind === 'accepted') {
-      if (loaded.hash === generations.current.hash) return generations.confirm();
-      const { number, hash } = await generations.adopt(loaded, Date.now());
+      if (loaded.hash === standing.current.hash) return standing.confirm();
+      const { number, hash } = await engine.adopt(loaded);
       return log.info({ generation: number, hash, warnings: loaded.warnings.length }, 'routing file accepted');
     }
-    generations.reject({ hash: loaded.hash, problems: loaded.problems, at: Date.now() });
+    standing.reject({ hash: loaded.hash, problems: loaded.problems, at: Date.now() });
     log.error({ hash: loaded.hash, problems: loaded.problems }, 'routing file rejected; the last good one serves on');
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    generations.reject({ hash: loaded.hash, problems: [{ line: 1, column: 1, message }], at: Date.now() });
+    standing.reject({ hash: loaded.hash, problems: [{ line: 1, column: 1, message }], at: Date.now() });
     log.error({ err: error }, 'routing file rejected; the last good one serves on');
   }
-}
-
-/** Whether a URL is left out for the moment, as its health or its callers' connections say. */
-function isOut({ fleet }: Generations, name: string, url: string): boolean {
-  return fleet.get(name)?.members.some((member) => member.url === url && member.out) ?? false;
-}
-
-function socketsOf(app: FastifyInstance): Set<Socket> {
-  const sockets = new Set<Socket>();
-  app.server.on('connection', (socket: Socket) => {
-    sockets.add(socket);
-    socket.once('close', () => sockets.delete(socket));
-  });
-  return sockets;
-}
-
-interface Parts {
-  readonly facade: FastifyInstance;
-  readonly admin: FastifyInstance;
-  readonly generations: Generations;
-  readonly watch: Watch;
-  /** Every connection of the public port, upgraded ones too: node forgets those. */
-  readonly sockets: ReadonlySet<Socket>;
-}
-
-async function drain({ facade, admin, generations, watch, sockets }: Parts): Promise<void> {
-  watch.close();
-  let timer: NodeJS.Timeout | undefined;
-  const deadline = new Promise<void>((done) => {
-    timer = setTimeout(done, DRAIN_MS);
-  });
-  const quiet = facade.close();
-  const reap = (): void => {
-    facade.server.closeIdleConnections();
-    // Opened in advance and never used: idle as well, though not to node.
-    for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
-  };
-  const reaper = setInterval(reap, REAP_MS);
-  await Promise.race([quiet, deadline]);
-  clearInterval(reaper);
-  for (const socket of sockets) socket.destroy();
-  clearTimeout(timer);
-  await Promise.allSettled([quiet, admin.close(), generations.fleet.destroy()]);
-}
-
-async function listen(app: FastifyInstance, { host, port }: Address, flag: string): Promise<void> {
-  try {
-    await app.listen({ host, port });
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
-    const why = code === 'EADDRINUSE' ? 'the port is taken' : code === 'EACCES' ? 'not permitted' : code;
-    throw new GatewayError(
-      'GW_CANNOT_LISTEN',
-      `cannot listen on ${host}:${port}: ${why}. Choose another with ${flag} HOST:PORT`,
-      { cause: error },
-    );
-  }
-}
-
-function urlOf(app: FastifyInstance): string {
-  const address = app.server.address();
-  if (address === null || typeof address === 'string') return '';
-  const host = address.family === 'IPv6' ? `[${address.address}]` : address.address;
-  return `http://${host}:${address.port}`;
-}
-
-/** Whether only this machine can reach `host`. */
-export function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host);
 }

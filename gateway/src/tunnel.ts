@@ -64,6 +64,7 @@ function enter(upgrade: Upgrade, early: Early, context: Context): void {
     askedOf(exchange, matched),
     factsOf(context.generations.fleet),
   );
+  exchange.decision = decision;
   if (decision.kind === 'refuse') {
     const { code, reason: detail, retryAfterSeconds, because } = decision;
     return turnAway(exchange, socket, { code, detail, retryAfterSeconds }, because);
@@ -168,6 +169,7 @@ function join(job: Job, decision: Forwarding, server: Server, tried: readonly Me
   const { side, because } = decision;
   const settle = server.breaker.begin();
   const member = (tried.length === 0 ? null : server.other(tried)) ?? server.pick();
+  exchange.marks.url = member.url;
   server.hold();
   member.begin();
   let over = false;
@@ -234,10 +236,11 @@ function garbled(asking: ClientRequest, answer: IncomingMessage): void {
 }
 
 class Late extends Error {}
-class Garbled extends Error {}
 
 /** Requests that have a connection. */
 const opened = new WeakSet<ClientRequest>();
+
+class Garbled extends Error {}
 
 function ask(
   { upgrade: { req }, exchange, matched }: Job,

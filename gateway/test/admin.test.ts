@@ -361,6 +361,7 @@ describe('what it tells', () => {
         },
       ],
       shadows: { held: 0, bytes: 0, lanes: [], dryRuns: [] },
+      workers: null,
       stages: { legacy: 1 },
     });
     await writeFile(path, Buffer.concat([Buffer.from(small()), Buffer.from('# caf\xe9\n', 'latin1')]));

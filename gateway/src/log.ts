@@ -1,0 +1,14 @@
+/** The log: JSON lines on standard error, written behind the back of the event loop. */
+import { pino, type Logger } from 'pino';
+
+// What a pipe takes in one piece (PIPE_BUF of Linux): lines of several workers on one pipe are not torn by each other.
+const WRITE_BYTES = 4_096;
+
+/** @param worker the name of a worker, on each of its lines; null: there is one process */
+export function openLog(worker: string | null): Logger {
+  const destination = pino.destination({ dest: 2, sync: false, maxWrite: WRITE_BYTES });
+  // pino adds the process's id and the host's name to these by itself.
+  return worker === null
+    ? pino({ name: 'gateway' }, destination)
+    : pino({ name: 'gateway', mixin: () => ({ worker }) }, destination);
+}
