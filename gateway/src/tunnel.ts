@@ -10,13 +10,14 @@ import { request as httpsRequest } from 'node:https';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { decide, type Forwarding } from './core/decide.ts';
-import { homeward, printable } from './core/field.ts';
+import { homeward, printable, type Fields } from './core/field.ts';
+import { rehome, withHost } from './core/home.ts';
 import { flawOf } from './core/hygiene.ts';
 import { match, type Matched } from './core/match.ts';
 import { inTurn, isShut } from './door.ts';
 import { codes } from './error.ts';
 import { Exchange } from './exchange.ts';
-import { askedOf, factsOf, headersOf, targetOf, type Context } from './obey.ts';
+import { askedOf, factsOf, headersOf, publicUrlOf, targetOf, type Context } from './obey.ts';
 import { headText, sendRawProblem, type Refusal } from './problem.ts';
 import type { Member } from './member.ts';
 import type { Server } from './upstream.ts';
@@ -184,7 +185,7 @@ function join(job: Job, decision: Forwarding, server: Server, tried: readonly Me
     server.release();
     return true;
   };
-  const asking = ask(job, decision, { url: member.url, server });
+  const asking = ask(job, decision, { member, server });
   const onGone = (): void => {
     if (finish('abandoned')) exchange.end({ side, because: 'abandoned', status: 499, code: null });
     asking.destroy();
@@ -204,7 +205,7 @@ function join(job: Job, decision: Forwarding, server: Server, tried: readonly Me
   });
   asking.once('upgrade', (answer, upstream, first) => {
     if (!finish('success')) return upstream.destroy();
-    agree(job, decision, answer);
+    agree(job, decision, server, answer);
     if (first.length > 0) socket.write(first);
     const bytes = early.take();
     if (bytes.length > 0) upstream.write(bytes);
@@ -217,15 +218,20 @@ function join(job: Job, decision: Forwarding, server: Server, tried: readonly Me
     socket.setTimeout(job.context.idleMs, () => socket.destroy());
     answer.setTimeout(server.upstream.timeout.bodyMs, () => answer.destroy());
     early.take();
-    decline(answer, socket, headOf(answer, exchange.own(side, because), ['connection', 'close']));
+    decline(
+      answer,
+      socket,
+      headOf(answer, exchange.own(side, because), ['connection', 'close'], rehomed(job, server, answer)),
+    );
     exchange.end({ side, because, status, code: null });
   });
   asking.end();
 }
 
-function agree({ exchange, upgrade }: Job, { side, because }: Forwarding, answer: IncomingMessage): void {
+function agree(job: Job, { side, because }: Forwarding, server: Server, answer: IncomingMessage): void {
+  const { exchange, upgrade } = job;
   const last = ['connection', 'Upgrade', 'upgrade', answer.headers.upgrade ?? ''];
-  upgrade.socket.write(headOf(answer, exchange.own(side, because), last), 'latin1');
+  upgrade.socket.write(headOf(answer, exchange.own(side, because), last, rehomed(job, server, answer)), 'latin1');
   exchange.end({ side, because, status: answer.statusCode ?? 101, code: null });
 }
 
@@ -245,10 +251,11 @@ class Garbled extends Error {}
 function ask(
   { upgrade: { req }, exchange, matched }: Job,
   { side }: Forwarding,
-  { url, server }: { readonly url: string; readonly server: Server },
+  { member, server }: { readonly member: Member; readonly server: Server },
 ): ClientRequest {
   const { timeout } = server.upstream;
-  const origin = new URL(url);
+  const origin = new URL(member.url);
+  const fields = headersOf(exchange, matched?.route ?? null, side);
   const send = origin.protocol === 'https:' ? httpsRequest : httpRequest;
   const asking = send({
     hostname: origin.hostname.replace(/^\[|\]$/g, ''),
@@ -256,7 +263,7 @@ function ask(
     method: req.method,
     path: targetOf(exchange, matched, side),
     headers: [
-      ...headersOf(exchange, matched?.route ?? null, side),
+      ...(member.host === null ? fields : withHost(fields, member.host)),
       'connection',
       'upgrade',
       'upgrade',
@@ -345,12 +352,19 @@ function limitRest(socket: Duplex): void {
   socket.once('close', () => clearTimeout(timer));
 }
 
-function headOf(answer: IncomingMessage, own: readonly string[], last: readonly string[]): string {
+function rehomed({ exchange, context }: Job, { home }: Server, { rawHeaders }: IncomingMessage): Fields {
+  return home === null ? rawHeaders : rehome(rawHeaders, home, publicUrlOf(exchange, context));
+}
+
+function headOf(
+  { statusCode = 502, statusMessage = '' }: IncomingMessage,
+  own: Fields,
+  last: Fields,
+  raw: Fields,
+): string {
   const ours = [...own.filter((part, at) => part !== 'connection' && own[at - 1] !== 'connection'), ...last];
-  const { statusCode = 502, statusMessage = '', rawHeaders } = answer;
   // RFC 9110, section 8.6: a length beside a 101 is a mistake, and a caller who believed it would be wrong about what follows.
-  const fields =
-    statusCode === 101 ? rawHeaders.filter((_part, at) => !isLength(rawHeaders[at - (at % 2)])) : rawHeaders;
+  const fields = statusCode === 101 ? raw.filter((_part, at) => !isLength(raw[at - (at % 2)])) : raw;
   return headText(statusCode, printable(statusMessage), homeward(fields, ours));
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { FORWARDERS } from './conform.ts';
-import { ask, front, say, upstream, valuesOf, type Handler } from './front.ts';
+import { ask, front, say, upstream, valuesOf, wire, type Handler } from './front.ts';
 
 // The upstream's name and its own addresses, over real connections.
 
@@ -57,4 +57,18 @@ describe.each(FORWARDERS)('through %s', (kind) => {
     expect(valuesOf(rawHeaders, 'location')).toEqual([`${legacy.url}/next?a=b`]);
     expect(valuesOf(rawHeaders, 'set-cookie')[0]).toContain('Domain=127.0.0.1');
   });
+});
+
+test('an upgrade is told the same Host, and when it is declined its Location comes home as well', async () => {
+  const legacy = await upstream(redirecting);
+  const hosts: (string | undefined)[] = [];
+  legacy.server.on('upgrade', (req, socket) => {
+    hosts.push(req.headers.host);
+    socket.end(`HTTP/1.1 302 Found\r\nLocation: ${legacy.url}/next\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`);
+  });
+  const gate = await front(yaml(legacy.url, 'direct', 'host: own, rewrite: [location]'));
+  const client = await wire(gate.port);
+  client.send('GET /a HTTP/1.1\r\nHost: shop.example\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n');
+  await client.sees(/^HTTP\/1\.1 302 [^]*location: http:\/\/shop\.example\/next\r\n/i);
+  expect(hosts).toEqual([`127.0.0.1:${legacy.port}`]);
 });
