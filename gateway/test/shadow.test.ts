@@ -127,6 +127,16 @@ describe('a read that is shadowed', () => {
     expect(legacy.seen[0]?.headers['x-tenant']).toBeUndefined();
   });
 
+  test('is told the Host that its upstream is to be told', async () => {
+    const legacy = await upstream(json('{}'));
+    const orders = await upstream(json('{}'));
+    const told = `{ url: "${orders.url}", host: orders.internal }`;
+    const gate = await front(yaml(legacy.url, '', { orders: told }));
+    await ask(`${gate.url}/a/1`, { headers: { host: 'shop.example' } });
+    await until(() => orders.seen.length === 1);
+    expect([legacy.seen[0]?.headers.host, orders.seen[0]?.headers.host]).toEqual(['shop.example', 'orders.internal']);
+  });
+
   test('is compared: declared differences are told from others, and a candidate that fails from one that answers', async () => {
     const legacy = await upstream(json('{"at":"2026-11-24T10:00Z","total":1,"word":"aa"}'));
     let answer: Handler = json('{"at":"2026-11-24T10:00:00.000Z","total":1,"word":"aa"}');

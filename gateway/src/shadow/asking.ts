@@ -4,17 +4,25 @@
  */
 import { errors, type Dispatcher } from 'undici';
 import type { Fields } from '../core/field.ts';
+import { withHost } from '../core/home.ts';
 import { reasonOf } from '../parity/send.ts';
 import type { Half, Limits, Question } from './question.ts';
 
 /** Why it ended here: nobody wants to know any more. */
 class Cancelled extends Error {}
 
+/** Where a question goes. */
+export interface Address {
+  /** `http://127.0.0.1:8082`. */
+  readonly origin: string;
+  /** The `Host` that it is told; null: the caller's. */
+  readonly host: string | null;
+}
+
 export interface AskingOptions {
   readonly question: Question;
   readonly limits: Limits;
-  /** For sentences. */
-  readonly origin: string;
+  readonly address: Address;
   /** Asked when a connection has been found and nothing written yet: false, and nothing is. */
   readonly mayWrite: () => boolean;
   /** Whether there is room for so many bytes more; false: it has been cancelled. */
@@ -47,11 +55,12 @@ export class Asking implements Dispatcher.DispatchHandler {
   send(dispatcher: Dispatcher): void {
     const { method, path, headers, body } = this.#options.question;
     const { ms } = this.#options.limits;
+    const { host } = this.#options.address;
     dispatcher.dispatch(
       {
         method: method as Dispatcher.HttpMethod,
         path,
-        headers: headers as string[],
+        headers: (host === null ? headers : withHost(headers, host)) as string[],
         body,
         // The whole has a limit of its own; these are undici's, which would otherwise be its defaults.
         headersTimeout: ms,
@@ -108,7 +117,7 @@ export class Asking implements Dispatcher.DispatchHandler {
     // As in `forward.ts`: a 304's length is that of the answer to a GET.
     if (this.#status === 304 && error instanceof errors.ResponseContentLengthMismatchError) return this.onComplete();
     this.#abort = null;
-    this.#end({ kind: 'failed', because: reasonOf(error, this.#options.origin) });
+    this.#end({ kind: 'failed', because: reasonOf(error, this.#options.address.origin) });
   }
 
   #end(half: Half | null): void {

@@ -4,9 +4,10 @@
  */
 import { Pool, type Dispatcher } from 'undici';
 import { connection, connector } from '../connector.ts';
+import { hostFor } from '../core/home.ts';
 import type { Proof } from '../core/proof.ts';
 import type { Upstream } from '../core/table.ts';
-import { Asking } from './asking.ts';
+import { Asking, type Address } from './asking.ts';
 import { DryRuns, type Proofs } from './dryrun.ts';
 import { Lane, type Carry } from './lane.ts';
 
@@ -49,6 +50,7 @@ export class Candidate {
     this.#out = out;
     const proofs: Proofs = { stopped: this.#stopped, tell };
     for (const url of upstream.urls) {
+      const address = { origin: url, host: hostFor(upstream, url) };
       const options = {
         pipelining: 1,
         connect: connector(upstream.timeout.connectMs),
@@ -58,8 +60,8 @@ export class Candidate {
       const pool = new Pool(url, { ...options, connections: CONNECTIONS, factory: connection });
       const client = connection(new URL(url), options);
       this.#dispatchers.push(pool, client);
-      this.#reads.push(new Lane(CONNECTIONS, reading(pool, url)));
-      const runs = new DryRuns(client, url, proofs);
+      this.#reads.push(new Lane(CONNECTIONS, reading(pool, address)));
+      const runs = new DryRuns(client, address, proofs);
       this.#dryRuns.push(runs);
       this.#writes.push(new Lane(1, runs.carry));
     }
@@ -115,12 +117,12 @@ export class Candidate {
   }
 }
 
-function reading(pool: Dispatcher, origin: string): Carry {
+function reading(pool: Dispatcher, address: Address): Carry {
   return (errand, ended) => {
     const asking = new Asking({
       question: errand.question(),
       limits: errand.limits,
-      origin,
+      address,
       mayWrite: () => true,
       keep: (bytes) => errand.keep(bytes),
       done: (half) => {

@@ -5,7 +5,7 @@
  */
 import type { Dispatcher } from 'undici';
 import { afterDryRun, afterQuestion, nextOf, UNASKED, type Proof } from '../core/proof.ts';
-import { Asking, type AskingOptions } from './asking.ts';
+import { Asking, type Address, type AskingOptions } from './asking.ts';
 import type { Carry, Ended } from './lane.ts';
 import { valuesOf, type Errand, type Half, type Question } from './question.ts';
 
@@ -50,8 +50,7 @@ function questionBefore({ path, headers }: Question): Question {
 /** The dry runs on one address. */
 export class DryRuns {
   readonly client: Dispatcher;
-  /** For sentences. */
-  readonly origin: string;
+  readonly address: Address;
   readonly #proofs: Proofs;
   /** What each route has proved on this address. */
   readonly #known = new Map<string, Proof>();
@@ -59,9 +58,9 @@ export class DryRuns {
   #open = false;
 
   /** @param client has one connection at a time, and one request on it */
-  constructor(client: Dispatcher, origin: string, proofs: Proofs) {
+  constructor(client: Dispatcher, address: Address, proofs: Proofs) {
     this.client = client;
-    this.origin = origin;
+    this.address = address;
     this.#proofs = proofs;
     client.on('connect', () => {
       this.#connections += 1;
@@ -192,8 +191,8 @@ class Run {
     this.#errand.heard(half);
   }
 
-  #send(question: Question, how: Omit<AskingOptions, 'question' | 'origin'>): void {
-    const asking = new Asking({ question, origin: this.#place.origin, ...how });
+  #send(question: Question, how: Omit<AskingOptions, 'question' | 'address'>): void {
+    const asking = new Asking({ question, address: this.#place.address, ...how });
     this.#asking = asking;
     asking.send(this.#place.client);
   }
