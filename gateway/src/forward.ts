@@ -147,7 +147,7 @@ class Handler implements Carried {
 
   start(): void {
     const { deadline } = this.#request;
-    if (deadline !== null) this.#total = setTimeout(this.#onTotal, Math.max(0, deadline - performance.now()));
+    if (deadline !== null) this.#total = setTimeout(() => this.#runOut(), Math.max(0, deadline - performance.now()));
     this.#member.begin();
     this.#dispatch();
   }
@@ -169,21 +169,21 @@ class Handler implements Carried {
       this.#renewed,
     );
     // Gives up when no connection has become free in time, at whatever URL.
-    if (this.#abort === null && !this.#ended) this.#wait ??= setTimeout(this.#onWait, connectMs + headersMs);
+    if (this.#abort === null && !this.#ended) this.#wait ??= setTimeout(() => this.#giveUp(), connectMs + headersMs);
   }
 
-  readonly #onWait = (): void => {
+  #giveUp(): void {
     const { name } = this.#request.server.upstream;
     const error = new GatewayError('GW_UPSTREAM_TIMEOUT', `Upstream ${name} has no connection free.`);
     // What keeps its connections busy is counted by itself.
     this.#end('abandoned', { kind: 'failed', error, sent: this.#everSent });
-  };
+  }
 
-  readonly #onTotal = (): void => {
+  #runOut(): void {
     const error = new Late(this.#request.server.upstream.name);
     if (this.#abort !== null) this.#abort(error);
     else this.#end('abandoned', { kind: 'failed', error, sent: this.#everSent });
-  };
+  }
 
   /** The caller's connection has closed; before the answer was whole, the caller has left. */
   readonly #onClose = (): void => {
@@ -364,13 +364,11 @@ class Handler implements Carried {
     this.#carrier = null;
     this.#sent = this.#wholeSent = false;
     // Not in this turn: undici is in the middle of clearing the connection away.
-    queueMicrotask(this.#onTurn);
+    queueMicrotask(() => {
+      if (!this.#ended) this.#dispatch();
+    });
     return true;
   }
-
-  readonly #onTurn = (): void => {
-    if (!this.#ended) this.#dispatch();
-  };
 
   #end(outcome: Outcome, result: Result): void {
     if (this.#ended) return;

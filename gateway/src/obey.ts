@@ -202,9 +202,10 @@ function fail(job: Job, decision: Forwarding, error: GatewayError): void {
   const { exchange, context, body, deadline, sent } = job;
   const { fallback } = decision;
   const status = codes[error.code].status;
-  // A stream has been read by the first attempt and cannot be sent again; and without time left nobody is asked.
+  // A stream has been read by the first attempt and cannot be sent again; and without time left nobody is asked. A timer may be a
+  // moment earlier than the clock.
   const mayFall = fallback !== null && body.kind !== 'stream' && codes[error.code].retry;
-  if (!mayFall || (deadline !== null && deadline <= performance.now()))
+  if (!mayFall || error instanceof Late || (deadline !== null && deadline <= performance.now()))
     return tell(job, decision, { error, sent, retryAfterSeconds: status === 503 ? 1 : null });
   const reserve = context.generations.fleet.get(fallback.upstream);
   if (reserve === undefined || reserve.breaker.refusing || !reserve.lend()) {
