@@ -94,7 +94,9 @@ describe('banyan', () => {
     ['schema', ['schema', 'x']],
     ['start', ['start', '--listen', '8080']],
     ['start', ['start', '--admin', '127.0.0.1:65536']],
-    ['start', ['start', '--workers', '2']],
+    ['start', ['start', '--workers', '0']],
+    ['start', ['start', '--drain-delay', '2h']],
+    ['start', ['start', '--log-header', 'Authorization']],
     ['start', ['start', 'x']],
     ['parity run', ['parity', 'run']],
   ])('used wrongly, %s says how it is used', async (name, args) => {
