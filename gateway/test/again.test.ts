@@ -11,6 +11,7 @@ import {
   saying,
   until,
   upstream,
+  wire,
   type Answer,
   type Front,
 } from './front.ts';
@@ -124,6 +125,21 @@ describe('a kept connection that ends under a request', () => {
     expect(requests).toBe(2);
   });
 
+  test.each(['closes', 'resets'] as const)('(%s) before a write was sent is no error to the write', async (how) => {
+    const legacy = await upstream();
+    const gate = await front(yaml(legacy.url));
+    for (let count = 0; count < 20; count += 1) {
+      expect((await ask(`${gate.url}/a`)).status).toBe(200);
+      // On its way to the facade before the write is.
+      for (const socket of legacy.sockets) {
+        if (how === 'closes') socket.end();
+        else socket.resetAndDestroy();
+      }
+      expect((await ask(`${gate.url}/b`, { method: 'POST', body: 'a' })).status).toBe(200);
+    }
+    expect(legacy.seen.filter(({ method }) => method === 'POST').length).toBe(20);
+  });
+
   test('is told of in the fault of a SOAP call', async () => {
     const legacy = await rawUpstream((socket) => socket.once('data', () => socket.end()));
     const gate = await front(
@@ -195,6 +211,28 @@ describe('the time that a request may take in all', () => {
     expect([answer.status, answer.whole]).toEqual([200, false]);
     expect(answer.body.length).toBeGreaterThan(0);
     await until(() => orders.seen[0]?.left === true);
+  });
+
+  test('is held against an upstream that took it, and not against one whose caller did', async () => {
+    const settings = (url: string): string =>
+      yaml(url, url, '300ms').replace('headers: 20s }', 'headers: 20s }, breaker: { volume: 2, reset: 1m }');
+    const slow = await upstream(() => undefined);
+    const hangs = await front(settings(slow.url));
+    for (let count = 0; count < 2; count += 1)
+      expect((await ask(`${hangs.url}/a`, { method: 'POST', body: 'a' })).status).toBe(504);
+    expect(await hangs.metric('banyan_breaker_state{upstream="orders"}')).toBe(2);
+    const body = noise(30_000_000);
+    const quick = await upstream((_req, res) => res.end(body));
+    const gate = await front(settings(quick.url));
+    for (let count = 0; count < 3; count += 1) {
+      const client = await wire(gate.port);
+      client.socket.pause();
+      client.send('GET /a HTTP/1.1\r\nHost: a\r\n\r\n');
+      await until(async () => (await gate.ended()) === count + 1);
+      client.socket.destroy();
+    }
+    expect(quick.seen.length).toBe(3);
+    expect(await gate.metric('banyan_breaker_state{upstream="orders"}')).toBe(0);
   });
 
   test('is no limit to an answer that is whole in time', async () => {
