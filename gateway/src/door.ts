@@ -43,7 +43,7 @@ export function turnAway(error: Error & { code?: string }, socket: Socket, conte
     const own = ['x-request-id', newRequestId()];
     if (context.generations.current.table.expose)
       own.push('banyan-served-by', 'none', 'banyan-route', 'default', 'banyan-because', 'bad-request');
-    sendRawProblem(socket, { code, detail, retryAfterSeconds: null }, own);
+    sendRawProblem(socket, { code, detail, retryAfterSeconds: null }, own, current?.req.method === 'HEAD');
     // A request whose body broke off is in hand: it ends, and is counted, with its connection.
     if (current !== null) return socket.destroySoon();
     context.observer.metrics.request('default', 'none', 'bad-request', { status: codes[code].status, seconds: 0 });

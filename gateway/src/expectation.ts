@@ -21,5 +21,13 @@ export function invite(body: object): void {
   const res = waiting.get(body);
   if (res === undefined) return;
   waiting.delete(body);
+  // Before the turn of its answer, where requests are pipelined, node would put it between that answer's head and its body.
+  if (res.socket !== null) return tell(res);
+  res.once('socket', () => tell(res));
+  // Its sender did not wait, as it may: node need not close the connection for fear of a body that may still come.
+  res.req.once('end', () => Reflect.set(res, '_sent100', true));
+}
+
+function tell(res: ServerResponse): void {
   if (!res.headersSent && !res.destroyed) res.writeContinue();
 }

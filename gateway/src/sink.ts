@@ -26,8 +26,9 @@ export interface Sink {
  * response has no place for it, and drops it.
  */
 export function inform(res: Sink, status: number, reason: string, fields: string[]): void {
-  if (!(res instanceof ServerResponse) || res.headersSent) return;
-  // What node's own `writeContinue` and `writeEarlyHints` write with: it knows of pipelined answers that come first.
+  // Before the turn of its answer, where requests are pipelined, node would put it between that answer's head and its body.
+  if (!(res instanceof ServerResponse) || res.headersSent || res.socket === null) return;
+  // What node's own `writeContinue` and `writeEarlyHints` write with.
   const write: unknown = Reflect.get(res, '_writeRaw');
   if (typeof write === 'function') write.call(res, headText(status, reason, fields), 'latin1');
 }

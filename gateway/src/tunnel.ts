@@ -17,7 +17,7 @@ import { match, type Matched } from './core/match.ts';
 import { inTurn, isShut } from './door.ts';
 import { codes } from './error.ts';
 import { Exchange } from './exchange.ts';
-import { askedOf, factsOf, headersOf, publicUrlOf, targetOf, type Context } from './obey.ts';
+import { askedOf, borrow, factsOf, headersOf, publicUrlOf, targetOf, type Context } from './obey.ts';
 import { headText, sendRawProblem, type Refusal } from './problem.ts';
 import type { Member } from './member.ts';
 import type { Server } from './upstream.ts';
@@ -70,6 +70,7 @@ function enter(upgrade: Upgrade, early: Early, context: Context): void {
     const { code, reason: detail, retryAfterSeconds, because } = decision;
     return turnAway(exchange, socket, { code, detail, retryAfterSeconds }, because);
   }
+  if (decision.because === 'breaker-open') borrow(exchange, context, decision);
   pass({ upgrade, exchange, context, matched, early }, decision);
 }
 
@@ -207,8 +208,7 @@ function join(job: Job, decision: Forwarding, server: Server, tried: readonly Me
     if (!finish('success')) return upstream.destroy();
     agree(job, decision, server, answer);
     if (first.length > 0) socket.write(first);
-    const bytes = early.take();
-    if (bytes.length > 0) upstream.write(bytes);
+    upstream.write(early.take());
     splice(socket, upstream as Socket);
   });
   asking.once('response', (answer) => {
@@ -287,10 +287,8 @@ function ask(
 function fail(job: Job, decision: Forwarding, error: Error): void {
   const { exchange, context, upgrade } = job;
   const { fallback, upstream } = decision;
-  if (fallback !== null && context.generations.fleet.get(fallback.upstream)?.lend() === true) {
-    context.observer.metrics.fallback(exchange.route, fallback.because);
+  if (fallback !== null && borrow(exchange, context, fallback))
     return pass(job, { kind: 'forward', ...fallback, fallback: null, also: null });
-  }
   job.early.take();
   turnAway(exchange, upgrade.socket, refusalFor(error, upstream), decision.because);
 }

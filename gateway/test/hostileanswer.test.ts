@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { describe, expect, test } from 'vitest';
-import { ask, front, rawUpstream, say, until, wire } from './front.ts';
+import { ask, front, rawUpstream, say, until, upstream, wire } from './front.ts';
 import { answersIn } from './strict.ts';
 
 // Upstreams that answer what is no answer, two answers, or no end of one: their caller gets one answer, a clean one, or one that
@@ -181,6 +181,26 @@ describe.each(FORWARDERS)('through %s, one answer and no other comes of', (forwa
     const gate = await front(table(legacy.url, forwarder));
     const told = answersIn(await say(gate.port, 'GET /a HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'));
     expect(told.filter(({ status }) => status >= 200)).toMatchObject([{ status: 200, body: 'ok', whole: true }]);
+  });
+
+  test('an interim answer to a pipelined request never gets into the answers before it, or into its own', async () => {
+    const legacy = await upstream((req, res) => {
+      res.writeEarlyHints({ link: '</a>' });
+      if (req.url === '/slow') void until(() => legacy.seen.length === 3).then(() => res.end('slow'));
+      else req.resume().once('end', () => res.end('fast'));
+    });
+    const gate = await front(table(legacy.url, forwarder));
+    const text = await say(
+      gate.port,
+      'GET /slow HTTP/1.1\r\nHost: a\r\n\r\n' +
+        'POST /b HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\nok' +
+        'GET /c HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n',
+    );
+    expect(answersIn(text).filter(({ status }) => status >= 200)).toMatchObject([
+      { status: 200, body: 'slow', whole: true },
+      { status: 200, body: 'fast', whole: true },
+      { status: 200, body: 'fast', whole: true },
+    ]);
   });
 
   test('what follows an answer on its connection is never the answer to another caller', async () => {

@@ -1,6 +1,6 @@
 /**
- * A reader of answers that forgives nothing: what a caller in the tests of hostile bytes takes for an answer is one by RFC 9112 to
- * the letter.
+ * Readers that forgive nothing: what a caller in the tests of hostile bytes takes for an answer, and an upstream for a request, is
+ * one by RFC 9112 to the letter.
  */
 
 /** One answer as it stood on the wire. */
@@ -108,4 +108,38 @@ function wrong(what: string, text: string, at: number): Error {
 
 function wrongly(what: string, text: string, at: number): never {
   throw wrong(what, text, at);
+}
+
+/** One request as it stood on the wire. */
+export interface Asked {
+  readonly method: string;
+  readonly target: string;
+  readonly body: string;
+  /** Whether its body came to its end. */
+  readonly whole: boolean;
+  /** How many characters of the text it took. */
+  readonly length: number;
+}
+
+/**
+ * Reads the first request of a text; what is there of it, where its head is; null when there is less.
+ * @throws Error at whatever can be no request
+ */
+export function requestIn(text: string): Asked | null {
+  const end = text.indexOf('\r\n\r\n');
+  if (end === -1) return null;
+  const [line = '', ...lines] = text.slice(0, end).split('\r\n');
+  const [, method, target] = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+) (\/[\x21-\x7e]*) HTTP\/1\.1$/.exec(line) ?? [];
+  if (method === undefined || target === undefined) throw wrong('no request line', text, 0);
+  const fields = lines.map((each): readonly [string, string] => {
+    const found = FIELD.exec(each);
+    if (found === null) throw wrong(`no field: ${JSON.stringify(each)}`, text, 0);
+    return [(found[1] ?? '').toLowerCase(), found[2] ?? ''];
+  });
+  const hosts = fields.filter(([name]) => name === 'host');
+  if (hosts.length !== 1) throw wrong(`${hosts.length} hosts`, text, 0);
+  const framed = fields.some(([name]) => name === 'content-length' || name === 'transfer-encoding');
+  if (!framed) return { method, target, body: '', whole: true, length: end + 4 };
+  const body = bodyOf(text, end + 4, { status: 200, fields, method: 'GET' });
+  return { method, target, body: body.bytes, whole: body.whole, length: body.end };
 }
