@@ -65,12 +65,22 @@ export function proceed(
     const { code, reason: detail, retryAfterSeconds, because } = decision;
     return (rest.refuse ?? refuse)(exchange, { code, detail, retryAfterSeconds }, because);
   }
-  if (decision.because === 'breaker-open') {
-    // It had one to spare a moment ago, in this turn.
-    fleet.get(decision.upstream)?.lend();
-    context.observer.metrics.fallback(exchange.route, decision.because);
-  }
+  // It had one to spare a moment ago, in this turn.
+  if (decision.because === 'breaker-open') borrow(exchange, context, decision);
   send({ exchange, context, matched, deadline: null, sent: false, ...rest }, decision);
+}
+
+/** Has legacy answer in new's place, within its budget. Returns false where it has none to spare, or a breaker that is open. */
+export function borrow(
+  { route }: Exchange,
+  { generations, observer }: Context,
+  { upstream, because }: { readonly upstream: string; readonly because: string },
+): boolean {
+  const reserve = generations.fleet.get(upstream);
+  const lent = reserve !== undefined && !reserve.breaker.refusing && reserve.lend();
+  if (lent) observer.metrics.fallback(route, because);
+  else observer.metrics.withheld(route, because);
+  return lent;
 }
 
 /** What `decide` may know of the request. */
@@ -207,12 +217,7 @@ function fail(job: Job, decision: Forwarding, error: GatewayError): void {
   const mayFall = fallback !== null && body.kind !== 'stream' && codes[error.code].retry;
   if (!mayFall || error instanceof Late || (deadline !== null && deadline <= performance.now()))
     return tell(job, decision, { error, sent, retryAfterSeconds: status === 503 ? 1 : null });
-  const reserve = context.generations.fleet.get(fallback.upstream);
-  if (reserve === undefined || reserve.breaker.refusing || !reserve.lend()) {
-    context.observer.metrics.withheld(exchange.route, fallback.because);
-    return tell(job, decision, { error, sent, retryAfterSeconds: 1 });
-  }
-  context.observer.metrics.fallback(exchange.route, fallback.because);
+  if (!borrow(exchange, context, fallback)) return tell(job, decision, { error, sent, retryAfterSeconds: 1 });
   const { side, upstream, because } = fallback;
   send(job, { kind: 'forward', side, upstream, because, fallback: null, also: null });
 }
