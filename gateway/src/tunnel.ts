@@ -171,7 +171,6 @@ function join(job: Job, decision: Forwarding, server: Server, tried: readonly Me
   const { side, because } = decision;
   const settle = server.breaker.begin();
   const member = (tried.length === 0 ? null : server.other(tried)) ?? server.pick();
-  exchange.marks.url = member.url;
   server.hold();
   member.begin();
   let over = false;
@@ -253,6 +252,7 @@ function ask(
   { side }: Forwarding,
   { member, server }: { readonly member: Member; readonly server: Server },
 ): ClientRequest {
+  exchange.marks.url = member.url;
   const { timeout } = server.upstream;
   const origin = new URL(member.url);
   const fields = headersOf(exchange, matched?.route ?? null, side);

@@ -14,6 +14,7 @@ import {
   type Answer,
   type Upstream,
 } from './front.ts';
+import { banyan } from './program.ts';
 import { startProcess, type Standalone } from './standalone.ts';
 
 // A facade of several processes: what callers notice of a worker's death (nothing, but for the requests in its hands), of a
@@ -89,6 +90,8 @@ describe('several workers', () => {
       ['2', 1],
     ]);
     expect(await counted(facade)).toBe(40);
+    const told = await banyan(['status', '--admin', new URL(facade.adminUrl).host]);
+    for (const { worker, pid } of rows) expect(told.out).toMatch(new RegExp(`^${worker} +${pid} +serving +1 `, 'm'));
     const { metric } = observed(facade.adminUrl);
     expect(await metric('banyan_workers')).toBe(2);
     expect(await metric('banyan_worker_crashes_total')).toBe(0);

@@ -12,6 +12,12 @@ const TIMEOUT_MS = 5_000;
 
 const problem = z.object({ line: z.number(), column: z.number(), message: z.string() });
 
+const shadows = z
+  .looseObject({
+    dryRuns: z.array(z.looseObject({ route: z.string(), state: z.string(), because: z.string().nullable() })),
+  })
+  .nullish();
+
 /** What is read of an answer; a later facade may say more. */
 const answered = z.looseObject({
   generation: z.number(),
@@ -30,10 +36,18 @@ const answered = z.looseObject({
     }),
   ),
   stages: z.record(z.string(), z.number()),
-  shadows: z
-    .looseObject({
-      dryRuns: z.array(z.looseObject({ route: z.string(), state: z.string(), because: z.string().nullable() })),
-    })
+  shadows,
+  workers: z
+    .array(
+      z.looseObject({
+        worker: z.string(),
+        pid: z.number().nullable(),
+        phase: z.string(),
+        generation: z.number().nullable(),
+        connections: z.number(),
+        shadows,
+      }),
+    )
     .nullish(),
 });
 
@@ -98,7 +112,7 @@ function jsonOf(text: string): unknown {
 }
 
 function lines(status: Status): string[] {
-  const { generation, hash, since, rejected, lastRejection, warnings, upstreams, stages, shadows } = status;
+  const { generation, hash, since, rejected, lastRejection, warnings, upstreams, stages, workers } = status;
   const counts = Object.entries(stages).map(([stage, count]) => `${stage} ${count}`);
   return [
     `generation ${generation} (${hash}) since ${since}; files rejected: ${rejected}`,
@@ -107,15 +121,37 @@ function lines(status: Status): string[] {
       ? []
       : [`REJECTED   at ${lastRejection.at}, the last good file serves on:`, ...lastRejection.problems.map(at)]),
     ...warnings.map((warning) => `warning    ${at(warning).trim()}`),
-    ...(shadows?.dryRuns ?? []).map(
-      ({ route, state, because }) => `dry runs   ${route}: ${state}${because === null ? '' : `, for ${because}`}`,
-    ),
+    ...dryRuns(status),
+    ...(workers === undefined || workers === null
+      ? []
+      : [
+          '',
+          ...columns([
+            ['WORKER', 'PID', 'PHASE', 'GENERATION', 'CONNECTIONS'],
+            ...workers.map((row) => [
+              row.worker,
+              String(row.pid ?? '-'),
+              row.phase,
+              String(row.generation ?? 'no answer'),
+              String(row.connections),
+            ]),
+          ]),
+        ]),
     '',
     ...columns([
       ['UPSTREAM', 'BREAKER', 'OUTSTANDING', 'URL'],
       ...upstreams.map((row) => [row.name, row.breaker, String(row.outstanding), row.members.map(where).join(' ')]),
     ]),
   ];
+}
+
+/** Each worker has found out for itself: what several have found alike is said once. */
+function dryRuns({ shadows, workers }: Status): readonly string[] {
+  const found = [shadows, ...(workers ?? []).map((worker) => worker.shadows)].flatMap((one) => one?.dryRuns ?? []);
+  const told = found.map(
+    ({ route, state, because }) => `dry runs   ${route}: ${state}${because === null ? '' : `, for ${because}`}`,
+  );
+  return [...new Set(told)];
 }
 
 /** A URL, and why it is given no requests. */
