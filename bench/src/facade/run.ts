@@ -30,7 +30,12 @@ const CLOSED: readonly (readonly [name: string, workload: Workload])[] = [
 /** Proxies that are compared with each other under workloads of their own. */
 interface Contest {
   readonly rounds: number;
-  readonly turns: readonly { readonly name: string; readonly turn: Omit<Turn, 'seconds' | 'folder'> }[];
+  readonly turns: readonly {
+    readonly name: string;
+    readonly turn: Omit<Turn, 'seconds' | 'folder'>;
+    /** Half as long as the others: programs that are compiled before they run settle at once. */
+    readonly short?: boolean;
+  }[];
 }
 
 export const facade: Bench = async (options): Promise<Figures> => {
@@ -66,7 +71,7 @@ async function contests(
   const everybody = [banyan, bare, ...peers];
   await check(everybody);
   const turns = closed.flatMap(([name, workload]) =>
-    everybody.map((proxy) => ({ name, turn: { proxy, workload, perSecond: null } })),
+    everybody.map((proxy) => ({ name, turn: { proxy, workload, perSecond: null }, short: peers.includes(proxy) })),
   );
   await run({ rounds, turns });
 
@@ -80,7 +85,7 @@ async function contests(
     await few.process.stop();
   }
   if (wanted('workers')) {
-    const pair = await workersOf(place, leftOut);
+    const pair = await workersOf(place);
     await run({
       rounds,
       turns: pair.map((proxy) => ({ name: 'workers', turn: { proxy, workload: GET_1K, perSecond: null } })),
@@ -108,8 +113,10 @@ async function compete(
   const { folder } = place;
   for (const { turn } of turns) await measure({ ...turn, seconds: WARM_SECONDS, folder });
   for (let round = 0; round < rounds; round += 1) {
-    for (const { name, turn } of round % 2 === 0 ? turns : turns.toReversed())
-      samples.add(name, turn.proxy.name, await measure({ ...turn, seconds: options.seconds, folder }));
+    for (const { name, turn, short = false } of round % 2 === 0 ? turns : turns.toReversed()) {
+      const seconds = short ? Math.ceil(options.seconds / 2) : options.seconds;
+      samples.add(name, turn.proxy.name, await measure({ ...turn, seconds, folder }));
+    }
     const parts = [...new Set(turns.map(({ name }) => name))];
     options.say(`${parts.join(', ')}: round ${round + 1} of ${rounds}`);
   }
@@ -139,19 +146,11 @@ async function peersOf(
 }
 
 /** One worker and two, both on whichever core is free: two workers are for two cores. */
-async function workersOf(place: Place, leftOut: string[]): Promise<readonly Proxy[]> {
+async function workersOf(place: Place): Promise<readonly Proxy[]> {
   const proxies: Proxy[] = [];
   for (const workers of [1, 2]) {
     const name = workers === 1 ? '1 worker' : `${workers} workers`;
-    try {
-      proxies.push(await place.banyan({ name, routes: MANY, workers, core: null, profile: null }));
-    } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      if (!message.includes('not supported yet')) throw error;
-      leftOut.push(`workers: ${message}`);
-      for (const { process } of proxies) await process.stop();
-      return [];
-    }
+    proxies.push(await place.banyan({ name, routes: MANY, workers, core: null, profile: null }));
   }
   return proxies;
 }
