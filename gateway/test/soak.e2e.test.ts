@@ -4,15 +4,14 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
 import { run, type Running } from '../../test/support/processes.ts';
-import { loadRouting } from '@banyan/gateway/routing';
 import { ask, observed, until } from './front.ts';
-import { between, dice, pause, type Roll } from './soak/dice.ts';
+import { between, dice, pause, pick, type Roll } from './soak/dice.ts';
 import { FAULTS } from './soak/asked.ts';
 import { inspect, type Holdings } from './soak/inspect.ts';
 import { Ledger } from './soak/ledger.ts';
 import { round, session, type World } from './soak/sessions.ts';
 import { startSide, type Side } from './soak/side.ts';
-import { tableOf } from './soak/table.ts';
+import { tableOf, type Ends } from './soak/table.ts';
 
 /*
  * The soak: callers of every kind at a facade whose upstreams die, stand still, reset, break off and talk nonsense, while its
@@ -36,22 +35,29 @@ interface Scene {
   readonly adminUrl: string;
   readonly inspector: string;
   readonly file: string;
-  readonly sides: readonly [Side, Side];
+  readonly sides: Sides;
   readonly ledger: Ledger;
-  readonly shadow: boolean;
+  /** The next version of the file. */
+  version(): number;
 }
+
+type Sides = readonly [legacy: Side, orders: Side, more: Side];
+
+const endsOf = ([legacy, ...orders]: Sides): Ends => ({ legacy: legacy.url, orders: orders.map(({ url }) => url) });
 
 async function open(): Promise<Scene> {
   const folder = await mkdtemp(join(tmpdir(), 'banyan-soak-'));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
-  const sides = [await startSide('legacy', folder), await startSide('orders', folder)] as const;
+  const sides = [
+    await startSide('legacy', folder),
+    await startSide('orders', folder),
+    await startSide('orders', folder, 2),
+  ] as const;
   for (const side of sides) onTestFinished(() => side.stop());
   const file = join(folder, 'routing.yaml');
-  const ends = { legacy: sides[0].url, orders: sides[1].url };
   const addresses = ['--listen', '127.0.0.1:0', '--admin', '127.0.0.1:0'];
-  await writeFile(file, tableOf(ends, 1, true));
-  const shadow = (await loadRouting(file, {})).kind === 'accepted';
-  await writeFile(file, tableOf(ends, 1, shadow));
+  let version = 1;
+  await writeFile(file, tableOf(endsOf(sides), version));
   const facade = run(process.execPath, ['--inspect=127.0.0.1:0', program, 'start', '--routing', file, ...addresses]);
   onTestFinished(async () => void (await facade.stop('SIGKILL')));
   const after = async (start: string): Promise<string> =>
@@ -59,23 +65,31 @@ async function open(): Promise<Scene> {
   const port = Number(new URL(await after('ready')).port);
   const adminUrl = await after('admin');
   const inspector = (await facade.line(/^Debugger listening on /)).slice('Debugger listening on '.length);
-  return { facade, port, adminUrl, inspector, file, sides, ledger: new Ledger(), shadow };
+  return { facade, port, adminUrl, inspector, file, sides, ledger: new Ledger(), version: () => (version += 1) };
 }
 
-/** What it holds once nothing is under way and connections that nobody uses have been closed. */
-async function atRest(scene: Scene): Promise<Holdings & { readonly descriptors: number }> {
-  const { outstanding, metric } = observed(scene.adminUrl);
+type Rest = Holdings & { readonly descriptors: number };
+
+// Pools close what has been idle for some seconds, and a tunnel of which one side has gone waits for the other for thirty.
+const REST_LIMIT_MS = 60_000;
+const LOOK_EVERY_MS = 250;
+
+/** What it holds once nothing is under way, no connection is open, and no more timers run than `base` had; or after a minute. */
+async function atRest({ adminUrl, inspector }: Scene, base: Rest | null): Promise<Rest> {
+  const { outstanding, metric } = observed(adminUrl);
   for (const name of ['legacy', 'orders']) await until(async () => (await outstanding(name)) === 0);
-  let held = await inspect(scene.inspector);
-  // Pools close what has been idle for some seconds, and a tunnel of which one side has gone waits for the other for thirty.
-  await until(async () => {
-    held = await inspect(scene.inspector);
-    return (held.resources['TCPSocketWrap'] ?? 0) === 0;
-  }, 45_000).catch(() => undefined);
-  return { ...held, descriptors: (await metric('process_open_fds')) ?? NaN };
+  const deadline = performance.now() + REST_LIMIT_MS;
+  for (;;) {
+    const held = { ...(await inspect(inspector)), descriptors: (await metric('process_open_fds')) ?? NaN };
+    const count = (of: Holdings | null, name: string): number => of?.resources[name] ?? 0;
+    const quiet =
+      count(held, 'TCPSocketWrap') === 0 && (base === null || count(held, 'Timeout') <= count(base, 'Timeout'));
+    if (quiet || performance.now() > deadline) return held;
+    await pause(LOOK_EVERY_MS);
+  }
 }
 
-const told = (held: Holdings & { readonly descriptors: number }): string => {
+const told = (held: Rest): string => {
   const mb = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
   const { rss, heapUsed, external, resources, alive, descriptors } = held;
   return `${Math.round(performance.now() / 1_000)} s: RSS ${mb(rss)}, heap ${mb(heapUsed)}, external ${mb(external)}, descriptors ${descriptors}, active ${JSON.stringify(resources)}, alive ${JSON.stringify(alive)}`;
@@ -86,11 +100,10 @@ const status = async ({ adminUrl }: Scene): Promise<{ generation: number; lastRe
 
 /** Changes the file, now and then to one that is none, and waits until the facade has taken it, or has not. */
 async function reloads(scene: Scene, span: Span): Promise<void> {
-  const [legacy, orders] = scene.sides;
-  const ends = { legacy: legacy.url, orders: orders.url };
-  for (let version = 2; !span.over(); version += 1) {
+  while (!span.over()) {
+    const version = scene.version();
     const bad = version % 5 === 0;
-    const text = tableOf(ends, version, scene.shadow);
+    const text = tableOf(endsOf(scene.sides), version);
     const before = (await status(scene)).generation;
     await writeFile(`${scene.file}.next`, bad ? text.replace('stage: held', 'stage: hold') : text);
     await rename(`${scene.file}.next`, scene.file);
@@ -106,7 +119,7 @@ async function reloads(scene: Scene, span: Span): Promise<void> {
 /** Kills one upstream or stops it in its tracks, by turns. */
 async function disasters({ sides, ledger }: Scene, roll: Roll, span: Span): Promise<void> {
   for (let turn = 0; !span.over(); turn += 1) {
-    const side = sides[roll() < 0.7 ? 1 : 0];
+    const side = pick(roll, sides);
     if (turn % 2 === 0) await side.kill(between(roll, 0, 500));
     else await side.freeze(between(roll, 300, 1_700));
     ledger.fault(turn % 2 === 0 ? 'kill' : 'freeze');
@@ -154,13 +167,24 @@ async function storm(scene: Scene, seed: number, seconds: number): Promise<void>
   ]);
 }
 
-/** Whatever the log says that it must not. A file that is refused is an error on purpose. */
+/** Faults that have not happened often enough. */
+async function missing({ sides, ledger }: Scene): Promise<readonly string[]> {
+  const journals = await Promise.all(sides.map((side) => side.journal()));
+  const count = (fault: string): number =>
+    journals.reduce((sum, { faults }) => sum + (faults.get(fault) ?? 0), ledger.faults.get(fault) ?? 0);
+  return [...FAULTS, ...OTHERS].filter((fault) => count(fault) < EACH);
+}
+
+/** What the log tells as an error on purpose: a file that is refused, a dry run whose answer went wrong. */
+const MEANT = ['routing file rejected', 'dry runs of this route are stopped'];
+
+/** Whatever the log says that it must not. */
 const complaints = ({ facade }: Scene): readonly string[] =>
   facade
     .output()
     .split('\n')
     .filter(
-      (line) => /"level":[56]0|uncaught|unhandled|^\(node:/i.test(line) && !line.includes('routing file rejected'),
+      (line) => /"level":[56]0|uncaught|unhandled|^\(node:/i.test(line) && !MEANT.some((text) => line.includes(text)),
     );
 
 test(
@@ -170,38 +194,42 @@ test(
     const scene = await open();
     const { ledger, facade, adminUrl, sides } = scene;
     const { metric } = observed(adminUrl);
-    process.stdout.write(`soak: BANYAN_SEED=${SEED}, ${SECONDS} s, shadow ${scene.shadow}\n`);
+    process.stdout.write(`soak: BANYAN_SEED=${SEED}, ${SECONDS} s\n`);
     const calm: World = { ...scene, roll: dice(SEED), name: named('calm') };
     expect(await round(calm)).toEqual([]);
-    const base = await atRest(scene);
+    const base = await atRest(scene, null);
     process.stdout.write(`base   ${told(base)}\n`);
 
     await storm(scene, SEED, SECONDS * FIRST);
-    const first = await atRest(scene);
+    const first = await atRest(scene, base);
     process.stdout.write(`first  ${told(first)}\n`);
     const parts = PROVE ? 4 : 1;
     for (let part = 1; part <= parts; part += 1) {
       await storm(scene, SEED + part, (SECONDS * (1 - FIRST)) / parts);
-      if (part < parts) process.stdout.write(`part ${part} ${told(await atRest(scene))}\n`);
+      if (part < parts) process.stdout.write(`part ${part} ${told(await atRest(scene, base))}\n`);
     }
+
+    // A machine that is busy with something else gets less done: a little more, but not for ever.
+    for (let more = 1; more <= MOST_MORE && (await missing(scene)).length > 0; more += 1)
+      await storm(scene, SEED + parts + more, SECONDS / 4);
+    expect(await missing(scene)).toEqual([]);
 
     // Upstreams are up again and nothing fails: breakers close, and every route is answered.
     await until(async () => (await round(calm)).length === 0, 30_000);
     expect(await round(calm)).toEqual([]);
-    for (const { who } of sides) expect(await metric(`banyan_breaker_state{upstream="${who}"}`)).toBe(0);
+    for (const who of ['legacy', 'orders']) expect(await metric(`banyan_breaker_state{upstream="${who}"}`)).toBe(0);
     ledger.take(await Promise.all(sides.map((side) => side.journal())));
-    const end = await atRest(scene);
+    const end = await atRest(scene, base);
     process.stdout.write(`end    ${told(end)}\n${ledger.text()}\n`);
 
     expect(ledger.wrong, `BANYAN_SEED=${SEED}`).toEqual([]);
     expect(complaints(scene)).toEqual([]);
-    for (const fault of [...FAULTS, ...OTHERS])
-      expect([fault, (ledger.faults.get(fault) ?? 0) >= EACH]).toEqual([fault, true]);
     // Most were answered, or the rest would mean nothing.
     expect(ledger.count('right') / ledger.requests).toBeGreaterThan(0.5);
+    expect(ledger.shadows).toBeGreaterThan(EACH);
     for (const name of ['TCPSocketWrap', 'TCPServerWrap', 'PipeWrap', 'Timeout'])
-      expect([name, end.resources[name]]).toEqual([name, base.resources[name]]);
-    expect(end.descriptors).toBeLessThanOrEqual(base.descriptors);
+      expect([name, (end.resources[name] ?? 0) <= (base.resources[name] ?? 0)]).toEqual([name, true]);
+    expect(end.descriptors).toBeLessThanOrEqual(base.descriptors + DESCRIPTORS_SLACK);
     for (const name of ['Socket', 'IncomingMessage', 'ServerResponse', 'Timeout'] as const)
       expect([name, end.alive[name] <= base.alive[name] + SLACK]).toEqual([name, true]);
     expect(end.heapUsed - first.heapUsed).toBeLessThan(HEAP_SLACK_BYTES);
@@ -215,6 +243,9 @@ const OTHERS =
   'kill freeze reload ws-cut ws-left pipelined slow-reading slow-sending leaving upload upload-early soap-broken rubbish'.split(
     ' ',
   );
+const MOST_MORE = 4;
+// The routing file is looked at now and then, and the one that counts them is a connection.
+const DESCRIPTORS_SLACK = 4;
 // Objects that a cache or a queue may keep until something takes their place; a leak is one a request.
 const SLACK = 30;
 // What the engine compiles and caches in the first minutes; a leak of a kilobyte a request is more.

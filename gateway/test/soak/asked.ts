@@ -70,12 +70,10 @@ export interface Wish {
   readonly write?: boolean;
 }
 
-const READ_ONLY: ReadonlySet<Route> = new Set(['shadow', 'gone']);
-
 /** @param name of the request, not used before */
 export function askedOf(roll: Roll, name: string, wish: Wish): Asked {
   const route = wish.route ?? pick(roll, REST);
-  const method = wish.method ?? (READ_ONLY.has(route) ? 'GET' : pick(roll, ['GET', 'GET', 'GET', 'HEAD', 'POST']));
+  const method = wish.method ?? pick(roll, ['GET', 'GET', 'GET', 'HEAD', 'POST']);
   const write = wish.write ?? method === 'POST';
   const entity = route === 'owner' && roll() < 0.5 ? 'l' : 'n';
   const id = `${write ? 'w' : 'r'}${name}`;

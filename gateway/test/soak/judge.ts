@@ -151,6 +151,12 @@ function mayServe(asked: Asked, side: 'legacy' | 'new', because: string): boolea
 }
 
 /** What the facade says when it has not passed a request on. */
-export const UNSENT: ReadonlySet<string> = new Set(['GW_HELD', 'GW_GONE', 'GW_BREAKER_OPEN', 'GW_OVERLOADED']);
+export const UNSENT: ReadonlySet<string> = new Set([
+  'GW_HELD',
+  'GW_GONE',
+  'GW_BREAKER_OPEN',
+  'GW_OVERLOADED',
+  'GW_UPSTREAM_UNREACHABLE',
+]);
 
 export type { Route };

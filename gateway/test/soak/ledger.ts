@@ -12,6 +12,7 @@ export class Ledger {
   readonly wrong: string[] = [];
   #requests = 0;
   #wrongs = 0;
+  #shadows = 0;
   readonly #outcomes = new Map<string, Map<string, number>>();
   /** What the caller of each write was told; `right`, a code, `cut`, or `left`. */
   readonly #writes = new Map<string, string>();
@@ -20,8 +21,9 @@ export class Ledger {
     return this.#requests;
   }
 
-  get wrongs(): number {
-    return this.#wrongs;
+  /** Copies that arrived. */
+  get shadows(): number {
+    return this.#shadows;
   }
 
   fault(name: string, times = 1): void {
@@ -53,7 +55,8 @@ export class Ledger {
   /** Takes in what the upstreams have written down, and finds writes that arrived twice, or otherwise than their callers were told. */
   take(journals: readonly Journal[]): void {
     const arrived = new Map<string, number>();
-    for (const { writes, faults, shadowed } of journals) {
+    for (const { writes, faults, shadowed, shadows } of journals) {
+      this.#shadows += shadows;
       for (const [id, times] of writes) if (id.startsWith('w')) arrived.set(id, (arrived.get(id) ?? 0) + times);
       for (const [name, times] of faults) this.fault(name, times);
       for (const id of shadowed) this.complain(`the write ${id} was copied, and not as a dry run`);
@@ -71,7 +74,13 @@ export class Ledger {
     const kinds = [...this.#outcomes]
       .sort(([a], [b]) => a.localeCompare(b))
       .map(([kind, row]) => `  ${kind}: ${list(row)}`);
-    return [`requests ${this.#requests}`, ...kinds, `faults ${list(this.faults)}`, `wrong ${this.#wrongs}`].join('\n');
+    return [
+      `requests ${this.#requests}`,
+      ...kinds,
+      `faults ${list(this.faults)}`,
+      `shadows ${this.#shadows}`,
+      `wrong ${this.#wrongs}`,
+    ].join('\n');
   }
 
   #count(kind: string, outcome: string): void {

@@ -32,14 +32,15 @@ export interface Side {
 }
 
 const program = fileURLToPath(new URL('upstream.mjs', import.meta.url));
-// What a request that began in such a time may suffer from it later: every timeout of the facade, and some of ours.
-const AFTERMATH_MS = 6_000;
+// A request that begins after it meets a server that is up; what is left are connections that do not know yet.
+const AFTERMATH_MS = 1_000;
 
-export async function startSide(who: Who, folder: string): Promise<Side> {
-  const file = join(folder, `${who}.journal`);
+/** @param number of the process, of several for one side: they answer alike */
+export async function startSide(who: Who, folder: string, number = 1): Promise<Side> {
+  const file = join(folder, `${who}${number}.journal`);
   const troubles: { from: number; to: number }[] = [];
-  const launch = async (port: number): Promise<{ running: Running; port: number }> => {
-    const running = run(process.execPath, [program, who, String(port), file]);
+  const launch = async (at: number): Promise<{ running: Running; port: number }> => {
+    const running = run(process.execPath, [program, who, String(at), file]);
     const line = await running.line(/^listening /);
     return { running, port: Number(line.slice('listening '.length)) };
   };

@@ -34,6 +34,8 @@ const server = createServer({ maxHeaderSize: 128 * 1024 }, (req, res) => {
   if (req.headers['banyan-shadow'] === '1')
     note('shadow', req.headers['banyan-dry-run'] === '1' ? 'dry' : req.method, id);
   else note('asked', req.method, id);
+  // Whoever is asked for a dry run says that it was one, unless its answer goes wrong.
+  if (req.headers['banyan-dry-run'] === '1') res.setHeader('banyan-dry-run', '1');
   const script = scriptOf(req);
   const job = { req, res, id, script };
   // Half of the failures of a write happen before its body has been read.
