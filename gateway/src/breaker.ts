@@ -13,6 +13,9 @@ export type Settle = (outcome: Outcome) => void;
 
 export type BreakerState = 'closed' | 'half-open' | 'open';
 
+// One for all: nobody reads it, and each would take a stack trace.
+const FAILURE = new Error('failure');
+
 export class Breaker {
   readonly #circuit: CircuitBreaker<[() => Promise<void>], void>;
 
@@ -53,7 +56,7 @@ export class Breaker {
     // One that began before the breaker opened says nothing new, and must not be taken for the probe. The rejection is made
     // when opossum asks for it: it does not ask when it refuses, and a rejection that nobody takes ends the process.
     if (outcome === 'failure' && this.#circuit.closed)
-      this.#circuit.fire(() => Promise.reject(new Error('failure'))).catch(() => undefined);
+      this.#circuit.fire(() => Promise.reject(FAILURE)).catch(() => undefined);
   };
 
   /** Half-open: opossum must hear of the request before it ends, for it lets only one through. */

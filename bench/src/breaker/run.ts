@@ -32,10 +32,12 @@ export const breaker: Bench = async ({ rounds, seconds, say }) => {
     const proxies = await open(folder, (process) => started.push(process));
     const none = (): Record<Path, Sample[]> => ({ '/fine': [], '/some': [] });
     const samples: Rounds = { [NAMES[0]]: none(), [NAMES[1]]: none(), [NAMES[2]]: none() };
-    for (const proxy of proxies.values()) await load(proxy, '/fine', { seconds: WARM_SECONDS, folder });
+    for (const proxy of proxies.values())
+      for (const path of PATHS) await load(proxy, path, { seconds: WARM_SECONDS, folder });
     for (let round = 1; round <= rounds; round += 1) {
       for (const [name, proxy] of proxies)
-        for (const path of PATHS) samples[name][path].push(await load(proxy, path, { seconds, folder }));
+        for (const path of round % 2 === 1 ? PATHS : PATHS.toReversed())
+          samples[name][path].push(await load(proxy, path, { seconds, folder }));
       say(`round ${round} of ${rounds}`);
     }
     return report(samples, say);
