@@ -52,6 +52,32 @@ describe.each(FORWARDERS)('through %s', (kind) => {
       expect(text).toMatch(/\r\n\r\none two$/);
     });
 
+    test('whose request has trailers loses them, and nothing else', async () => {
+      const legacy = await upstream();
+      const gate = await front(routing(legacy.url, kind));
+      const text = await say(
+        gate.port,
+        'POST /a HTTP/1.1\r\nHost: a\r\nTrailer: X-Sum\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n' +
+          '5\r\nhello\r\n0\r\nX-Sum: abc\r\n\r\n',
+      );
+      expect(text).toMatch(/^HTTP\/1\.1 200 /);
+      expect(legacy.seen).toMatchObject([{ bytes: 5, state: 'whole' }]);
+      expect(JSON.stringify(legacy.seen[0]?.rawHeaders)).not.toMatch(/trailer|x-sum/i);
+    });
+
+    test('whose upstream says 100 unasked is told that it has broken the protocol', async () => {
+      const legacy = await rawUpstream((socket) =>
+        socket.once('data', () =>
+          socket.write('HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'),
+        ),
+      );
+      const gate = await front(routing(legacy.url, kind));
+      const answer = await ask(gate.url);
+      expect(JSON.parse(answer.body.toString())).toMatchObject({ status: 502, code: 'GW_UPSTREAM_BROKEN' });
+      // Node's own client takes it.
+      expect((await talk(legacy.url)).status).toBe(200);
+    });
+
     test('that is upgraded carries what both sides say', async () => {
       const legacy = await upstream();
       legacy.server.on('upgrade', (_req, socket) => {
