@@ -259,16 +259,16 @@ describe('banyan routes and explain', () => {
   test('say it for a caller: who is moved by a canary, and who else is asked', async () => {
     await writeFile(
       path,
-      `${small().replace('stage: legacy', 'stage: canary 25%, sticky: [header:x-customer-id, ip]')}overrides: { secret: 0123456789abcdef }\n`,
+      `${small().replace('stage: legacy', 'stage: canary 25%, sticky: [header:x-customer-id, ip], parity: { sample: 50% }')}overrides: { secret: 0123456789abcdef }\n`,
     );
     const said = async (...more: string[]): Promise<string> =>
       (await run(['explain', 'GET', '/api/orders/1', ...more])).out.split('\n').at(-2) ?? '';
     // A point of 0.217, and one of 0.856.
     expect(await said('-H', 'X-Customer-Id: C-000042')).toBe(
-      'decision  new answers (upstream orders), because: canary; if that cannot be reached, legacy; legacy is asked the same, for 100% of requests, and its answer compared',
+      'decision  new answers (upstream orders), because: canary; if that cannot be reached, legacy; legacy is asked the same, for 50% of requests, and its answer compared',
     );
     expect(await said('-H', 'X-Customer-Id: C-000002')).toBe(
-      'decision  legacy answers (upstream legacy), because: canary; orders is asked the same, for 100% of requests, and its answer compared',
+      'decision  legacy answers (upstream legacy), because: canary; orders is asked the same, for 50% of requests, and its answer compared',
     );
     expect(await said('-H', 'banyan-override: 0123456789abcdef new')).toBe(
       'decision  new answers (upstream orders), because: override',

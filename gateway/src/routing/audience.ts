@@ -45,8 +45,8 @@ export function audienceOf(id: string, entry: FileRoute, known: Known, report: R
     when: whenOf(entry.when),
     owner: ownerOf(entry, params, (path, because) => report(at(...path), because)),
     exclusive,
-    // In a canary as many are asked twice as in the shadow before it; at new nobody is, unless the file says so.
-    sample: parsePercent(sample ?? '') ?? (stage.kind === 'canary' ? 1 : 0),
+    // A second question is load on the other side: nobody is asked it whom the file does not name.
+    sample: parsePercent(sample ?? '') ?? 0,
     budget: {
       ms: budget?.time === undefined ? BUDGET.ms : (parseDuration(budget.time) ?? BUDGET.ms),
       bytes,
