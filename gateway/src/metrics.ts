@@ -18,16 +18,9 @@ const MAX_STATUSES = 64;
 
 export type ServedBy = 'legacy' | 'new' | 'none';
 
-interface Series {
-  readonly route: string;
-  readonly side: ServedBy;
-  readonly because: string;
-  readonly statuses: Map<number, number>;
-}
-
-interface Histogram {
-  readonly route: string;
-  readonly side: ServedBy;
+/** Of one route and side: how its requests ended, by reason and status, and how long they took. */
+interface Row {
+  readonly statuses: Map<string, Map<number, number>>;
   readonly buckets: Float64Array;
   sum: number;
   count: number;
@@ -68,8 +61,8 @@ export class Counter {
 export class Metrics {
   readonly #process = new Registry();
   readonly #labels: readonly (readonly [string, string])[];
-  readonly #series = new Map<string, Series>();
-  readonly #durations = new Map<string, Histogram>();
+  /** By route and side: found without making a key, for every request asks. */
+  readonly #rows = new Map<string, Map<ServedBy, Row>>();
   readonly #fallbacks = new Counter('banyan_fallback_total', 'Reads that legacy answered because new could not.', [
     'route',
     'because',
@@ -89,28 +82,31 @@ export class Metrics {
 
   /** One request that ended. Routes come from the file, so the rows are bounded. `seconds` is its whole duration. */
   request(route: string, side: ServedBy, because: string, ended: { status: number; seconds: number }): void {
-    const key = `${route} ${side} ${because}`;
-    let series = this.#series.get(key);
-    if (series === undefined) this.#series.set(key, (series = { route, side, because, statuses: new Map() }));
-    const { statuses } = series;
-    const status = statuses.size < MAX_STATUSES || statuses.has(ended.status) ? ended.status : 0;
-    statuses.set(status, (statuses.get(status) ?? 0) + 1);
-    const pair = `${route} ${side}`;
-    let histogram = this.#durations.get(pair);
-    if (histogram === undefined) {
-      this.#durations.set(
-        pair,
-        (histogram = { route, side, buckets: new Float64Array(BOUNDS.length), sum: 0, count: 0 }),
-      );
+    let sides = this.#rows.get(route);
+    if (sides === undefined) this.#rows.set(route, (sides = new Map()));
+    let row = sides.get(side);
+    if (row === undefined)
+      sides.set(side, (row = { statuses: new Map(), buckets: new Float64Array(BOUNDS.length), sum: 0, count: 0 }));
+    let statuses = row.statuses.get(because);
+    if (statuses === undefined) row.statuses.set(because, (statuses = new Map()));
+    const known = statuses.get(ended.status);
+    if (known !== undefined) statuses.set(ended.status, known + 1);
+    else {
+      const status = statuses.size < MAX_STATUSES ? ended.status : 0;
+      statuses.set(status, (statuses.get(status) ?? 0) + 1);
     }
-    histogram.sum += ended.seconds;
-    histogram.count += 1;
+    row.sum += ended.seconds;
+    row.count += 1;
     for (let index = 0; index < BOUNDS.length; index += 1) {
       if (ended.seconds <= (BOUNDS[index] ?? 0)) {
-        histogram.buckets[index] = (histogram.buckets[index] ?? 0) + 1;
+        row.buckets[index] = (row.buckets[index] ?? 0) + 1;
         break;
       }
     }
+  }
+
+  *#each(): Generator<{ readonly route: string; readonly side: ServedBy; readonly row: Row }> {
+    for (const [route, sides] of this.#rows) for (const [side, row] of sides) yield { route, side, row };
   }
 
   fallback(route: string, because: string): void {
@@ -152,24 +148,27 @@ export class Metrics {
   }
 
   #requests(): Family {
-    const samples = [...this.#series.values()].flatMap(({ route, side, because, statuses }) =>
-      [...statuses].map(([status, count]): Sample => {
-        const labels = labelsOf([
-          ['route', route],
-          ['side', side],
-          ['status', status],
-          ['because', because],
-        ]);
-        return ['banyan_requests_total', labels, count];
-      }),
-    );
+    const samples: Sample[] = [];
+    for (const { route, side, row } of this.#each()) {
+      for (const [because, statuses] of row.statuses) {
+        for (const [status, count] of statuses) {
+          const labels = labelsOf([
+            ['route', route],
+            ['side', side],
+            ['status', status],
+            ['because', because],
+          ]);
+          samples.push(['banyan_requests_total', labels, count]);
+        }
+      }
+    }
     const help = 'Requests that ended, by route, side, status and reason.';
     return { name: 'banyan_requests_total', help, type: 'counter', across: 'sum', samples };
   }
 
   #histograms(): Family {
     const name = 'banyan_request_duration_seconds';
-    const samples = [...this.#durations.values()].flatMap(({ route, side, buckets, sum, count }): Sample[] => {
+    const samples = [...this.#each()].flatMap(({ route, side, row: { buckets, sum, count } }): Sample[] => {
       const labels = labelsOf([
         ['route', route],
         ['side', side],

@@ -4,7 +4,7 @@
  */
 import type { Asked } from './core/caller.ts';
 import { decide, type Facts, type Forwarding } from './core/decide.ts';
-import { onward } from './core/field.ts';
+import { onward, type Fields } from './core/field.ts';
 import type { Matched } from './core/match.ts';
 import { expand } from './core/pattern.ts';
 import type { Side } from './core/side.ts';
@@ -85,13 +85,35 @@ export function borrow(
 
 /** What `decide` may know of the request. */
 export function askedOf(exchange: Exchange, matched: Matched | null): Asked {
-  return {
-    fields: exchange.req.rawHeaders,
-    params: matched?.params ?? NO_PARAMS,
-    address: exchange.address,
-    override: overrideOf(exchange.req.rawHeaders, exchange.generation.table.overrideSecret),
-    draw: Math.random(),
-  };
+  return new Asking(exchange, matched);
+}
+
+/** What few routes ask for is found out when one does. */
+class Asking implements Asked {
+  readonly draw: number = Math.random();
+  readonly #exchange: Exchange;
+  readonly #matched: Matched | null;
+
+  constructor(exchange: Exchange, matched: Matched | null) {
+    this.#exchange = exchange;
+    this.#matched = matched;
+  }
+
+  get fields(): Fields {
+    return this.#exchange.req.rawHeaders;
+  }
+
+  get params(): ReadonlyMap<string, string> {
+    return this.#matched?.params ?? NO_PARAMS;
+  }
+
+  get address(): string {
+    return this.#exchange.address;
+  }
+
+  get override(): Side | null {
+    return overrideOf(this.fields, this.#exchange.generation.table.overrideSecret);
+  }
 }
 
 const NO_PARAMS: ReadonlyMap<string, string> = new Map();

@@ -81,8 +81,6 @@ function child(parent: Node, segment: Exclude<Segment, { kind: 'rest' }>): Node 
   return fresh;
 }
 
-const NONE: ReadonlyMap<string, string> = new Map();
-const MAX_SEGMENTS = 64; // As many as a pattern can have (`pattern.ts`), so a longer path ends in a `*` or matches nothing.
 // The whole path is searched, however long: what a `*` takes may be put behind another path.
 const DOTS = /\/(?:\.|%2e){1,2}(?:\/|$)/i;
 
@@ -96,35 +94,65 @@ export function match(matcher: Matcher, method: string, path: string): Matched |
   if (path.charCodeAt(0) !== 47) return null;
   const encoded = path.includes('%');
   if ((encoded || path.includes('.')) && DOTS.test(path)) return null;
-  const raw = path.slice(1).split('/', MAX_SEGMENTS + 1);
-  const parts = encoded ? raw.map(decoded) : raw;
-  const route = walk(matcher.root, parts, 0, method);
-  return route === null ? null : { route, params: paramsOf(route, raw, path) };
+  const route = walk(matcher.root, { path, method, encoded }, 1);
+  return route === null ? null : new Found(route, path);
 }
 
-function walk(at: Node, parts: readonly (string | null)[], depth: number, method: string): Route | null {
-  const part = parts[depth];
-  if (part === undefined) return at.here.get(method) ?? at.here.get(ANY) ?? null;
-  const literal = part === null ? undefined : at.literals.get(part);
-  const found = literal === undefined ? null : walk(literal, parts, depth + 1, method);
-  if (found !== null) return found;
+interface Asked {
+  readonly path: string;
+  readonly method: string;
+  readonly encoded: boolean;
+}
+
+/** @param from where the next segment begins; beyond the path there is none. As deep as the deepest pattern, however long the path. */
+function walk(at: Node, asked: Asked, from: number): Route | null {
+  const { path, method } = asked;
+  if (from > path.length) return at.here.get(method) ?? at.here.get(ANY) ?? null;
+  const slash = path.indexOf('/', from);
+  const end = slash === -1 ? path.length : slash;
+  if (at.literals.size > 0) {
+    const text = path.slice(from, end);
+    const part = asked.encoded ? decoded(text) : text;
+    const literal = part === null ? undefined : at.literals.get(part);
+    const found = literal === undefined ? null : walk(literal, asked, end + 1);
+    if (found !== null) return found;
+  }
   // A parameter matches a whole segment that is not empty.
-  if (at.param !== null && part !== '') {
-    const through = walk(at.param, parts, depth + 1, method);
+  if (at.param !== null && end > from) {
+    const through = walk(at.param, asked, end + 1);
     if (through !== null) return through;
   }
   return at.rest.get(method) ?? at.rest.get(ANY) ?? null;
 }
 
-function paramsOf(route: Route, raw: readonly string[], path: string): ReadonlyMap<string, string> {
-  if (route.match.kind !== 'rest') return NONE;
-  let params: Map<string, string> | null = null;
-  let consumed = 0;
-  for (const [index, segment] of route.match.path.entries()) {
-    const text = raw[index] ?? '';
-    if (segment.kind === 'param') (params ??= new Map()).set(segment.name, text);
-    if (segment.kind === 'rest') (params ??= new Map()).set('*', path.slice(consumed + 1));
-    consumed += text.length + 1;
+const NONE: ReadonlyMap<string, string> = new Map();
+
+/** Parameters are taken out of the path when somebody asks for them: most requests go on as they came. */
+class Found implements Matched {
+  readonly route: Route;
+  readonly #path: string;
+  #params: ReadonlyMap<string, string> | null = null;
+
+  constructor(route: Route, path: string) {
+    this.route = route;
+    this.#path = path;
   }
-  return params ?? NONE;
+
+  get params(): ReadonlyMap<string, string> {
+    return (this.#params ??= paramsOf(this.route, this.#path));
+  }
+}
+
+function paramsOf({ match: pattern }: Route, path: string): ReadonlyMap<string, string> {
+  if (pattern.kind !== 'rest') return NONE;
+  const params = new Map<string, string>();
+  let from = 1;
+  for (const segment of pattern.path) {
+    if (segment.kind === 'rest') params.set('*', path.slice(from));
+    const slash = path.indexOf('/', from);
+    const end = slash === -1 ? path.length : slash;
+    if (segment.kind === 'param') params.set(segment.name, path.slice(from, end));
+    from = end + 1;
+  }
+  return params;
 }
