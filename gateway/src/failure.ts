@@ -5,6 +5,13 @@ import type { Failed } from './core/retry.ts';
 import { GatewayError } from './error.ts';
 import { SoapRefused } from './soap/identify.ts';
 
+/** The time that a request may take in all is over. */
+export class Late extends GatewayError {
+  constructor(name: string) {
+    super('GW_UPSTREAM_TIMEOUT', `Upstream ${name} did not answer within the time that a request may take in all.`);
+  }
+}
+
 /** Of a connection that ended under a request. */
 const CLOSED = ['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET'];
 

@@ -14,16 +14,17 @@ import type { Readable } from 'node:stream';
 import { errors, type Dispatcher } from 'undici';
 import { CallerGone, CallerSlow } from './body.ts';
 import type { Carried, Carrier } from './connector.ts';
+import { fieldOf } from './core/caller.ts';
 import { homeward, trailing, type Fields } from './core/field.ts';
 import { rehome, withHost } from './core/home.ts';
 import { next, type Failed } from './core/retry.ts';
 import { codes, GatewayError } from './error.ts';
-import { failureOf, howFailed } from './failure.ts';
+import { failureOf, howFailed, Late } from './failure.ts';
 import type { Member } from './member.ts';
 import type { Outcome, Settle } from './breaker.ts';
 import type { Tee } from './shadow/tee.ts';
 import type { Marks } from './marks.ts';
-import { afterHeads, inform, reasonOf, type Sink } from './sink.ts';
+import { afterHeads, inform, reasonOf, textOf, type Sink } from './sink.ts';
 import type { Server } from './upstream.ts';
 
 /** What of the body is in hand: all of it, or a stream of what came and is still to come. */
@@ -90,13 +91,6 @@ export function forward(request: Forward, done: (result: Result) => void): void 
 
 const NONE: readonly Member[] = [];
 
-/** The time that a request may take in all is over. */
-export class Late extends GatewayError {
-  constructor(name: string) {
-    super('GW_UPSTREAM_TIMEOUT', `Upstream ${name} did not answer within the time that a request may take in all.`);
-  }
-}
-
 function bodyOf(body: Body): Buffer | Readable | null {
   if (body.kind === 'none') return null;
   return body.kind === 'whole' ? body.bytes : body.source;
@@ -133,6 +127,10 @@ class Handler implements Carried {
   #resume: () => void = () => undefined;
   #wrote = false;
   #interim = 0;
+  /** What the answer's body is to have; NaN when it is not told. */
+  #length = NaN;
+  /** All of it, when it came in one piece. */
+  #whole: Buffer | null = null;
 
   constructor(request: Forward, settle: Settle, done: (result: Result) => void) {
     this.#request = request;
@@ -233,6 +231,7 @@ class Handler implements Carried {
       this.#fields = fields;
       return true;
     }
+    this.#length = Number(fieldOf(fields, 'content-length') ?? NaN);
     res.writeHead(status, reasonOf(statusText), homeward(this.#rehomed(fields), own(), this.#canTrail()));
     afterHeads(this);
     return true;
@@ -278,6 +277,11 @@ class Handler implements Carried {
     const { res, tee, marks } = this.#request;
     marks.bytesOut += chunk.length;
     if (tee !== null) tee.data(chunk);
+    // All of the body in one piece: its end comes in this turn, and one write does for both.
+    if (chunk.length === this.#length) {
+      this.#whole = chunk;
+      return true;
+    }
     if (res.write(chunk)) return true;
     this.#stalled = true;
     // Node's server cuts a connection off that has been idle for as long; bytes that leave are no idleness.
@@ -301,7 +305,8 @@ class Handler implements Carried {
     } else {
       if (trailers !== null && trailers.length > 0)
         res.addTrailers(trailing(trailers.map((part) => (typeof part === 'string' ? part : part.toString('latin1')))));
-      res.end();
+      if (this.#whole === null) res.end();
+      else res.end(this.#whole);
     }
     this.#end(this.#status >= 500 ? 'failure' : 'success', {
       kind: 'answered',
@@ -390,9 +395,3 @@ const MAX_INTERIM = 16;
 const MAX_INTERIM_IN_ALL = 1_000;
 
 const mayHaveBody = (status: number): boolean => status !== 204 && status !== 304;
-
-function textOf(raw: readonly Buffer[]): string[] {
-  const fields: string[] = [];
-  for (const part of raw) fields.push(part.toString('latin1'));
-  return fields;
-}

@@ -60,3 +60,10 @@ const ASCII = /^[\x20-\x7e]*$/;
 export function reasonOf(text: string): string {
   return ASCII.test(text) ? text : printable(Buffer.from(text).toString('latin1'));
 }
+
+/** Fields as undici hands them over, as flat text: a byte is a character. */
+export function textOf(raw: readonly Buffer[]): string[] {
+  const fields: string[] = [];
+  for (const part of raw) fields.push(part.toString('latin1'));
+  return fields;
+}
