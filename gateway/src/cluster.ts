@@ -100,7 +100,7 @@ export class Cluster implements Engine {
       this.#server.once('error', (error) => reject(cannotListen(address, '--listen', error)));
       this.#server.listen(address.port, address.host, resolve);
     });
-    cluster.setupPrimary({ exec: PROGRAM, args: [] });
+    cluster.setupPrimary({ exec: PROGRAM, args: [], execArgv: nodeFlags(process.execArgv) });
     const began = new Promise<void>((resolve, reject) => (this.#began = { resolve, reject }));
     this.#obey(this.#first);
     try {
@@ -363,4 +363,11 @@ export class Cluster implements Engine {
     ).finally(() => (this.#reporting = null));
     return this.#reporting;
   }
+}
+
+const SEMI_SPACE = '--max-semi-space-size';
+
+/** A worker's flags are the primary's, and as much room for short-lived objects as `bin/banyan.js` asks for. */
+function nodeFlags(own: readonly string[]): string[] {
+  return own.some((flag) => flag.startsWith(SEMI_SPACE)) ? [...own] : [...own, `${SEMI_SPACE}=32`];
 }
