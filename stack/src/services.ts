@@ -90,7 +90,8 @@ export function services(
     },
     gateway: {
       name: 'gateway',
-      args: [program('gateway'), 'start', '--routing', config.routingFile].concat(
+      // As its own launcher starts it (docs/operations.md).
+      args: ['--max-semi-space-size=32', program('gateway'), 'start', '--routing', config.routingFile].concat(
         ['--listen', `127.0.0.1:${ports.gateway}`],
         ['--admin', `127.0.0.1:${ports.admin}`],
       ),
