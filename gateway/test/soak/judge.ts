@@ -49,10 +49,15 @@ export function judge(asked: Asked, got: Got, sides: readonly Side[], { from, to
   }
 }
 
+/** Whether an upstream was told something that may break off an answer. */
 const mayBeCut = ({ scripts }: Asked): boolean =>
-  [scripts.legacy, scripts.orders].some(
-    ({ fault }) => !['none', 'error', 'close-idle', 'two', 'short'].includes(fault),
+  [scripts.legacy, scripts.orders].some(({ fault, at }) =>
+    // A connection that is reset takes with it what of its last answer has not been read.
+    fault === 'close-idle' ? at < RESET_BELOW : !['none', 'error', 'two', 'short'].includes(fault),
   );
+
+/** Of `close-idle`, by the script's `at`: connections that are reset rather than closed. */
+const RESET_BELOW = 0.25;
 
 type Answer = Extract<Got, { kind: 'answer' }>;
 

@@ -30,15 +30,19 @@ export class Ledger {
     this.faults.set(name, (this.faults.get(name) ?? 0) + times);
   }
 
-  /** One request that ended; `left`: its caller did not wait for the answer. */
-  record(asked: Asked, verdict: Verdict | { readonly kind: 'left' }, got: Got | null = null): void {
+  /** One request that ended; `left`: its caller did not wait for the answer. @param how.before what came before it on its connection */
+  record(
+    asked: Asked,
+    verdict: Verdict | { readonly kind: 'left' },
+    { got = null, before = [] }: { readonly got?: Got | null; readonly before?: readonly string[] } = {},
+  ): void {
     this.#requests += 1;
     const outcome = verdict.kind === 'failed' ? verdict.code : verdict.kind;
     this.#count(asked.kind, outcome);
     if (asked.write) this.#writes.set(asked.id, outcome);
     if (verdict.kind !== 'wrong') return;
     this.complain(
-      `${verdict.why}\n  request ${JSON.stringify({ ...asked, body: asked.body?.length })}\n  got ${shortly(got)}`,
+      `${verdict.why}\n  request ${JSON.stringify({ ...asked, body: asked.body?.length })}\n  got ${shortly(got)}\n  behind ${JSON.stringify(before)}`,
     );
   }
 

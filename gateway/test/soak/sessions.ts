@@ -38,12 +38,13 @@ async function settle(
     connection,
     asked,
     from,
-    behindCut = false,
-  }: { connection: Connection; asked: Asked; from: number; behindCut?: boolean },
+    before = [],
+  }: { connection: Connection; asked: Asked; from: number; before?: readonly string[] },
 ): Promise<Verdict> {
   const got = await connection.next(asked.method, LIMIT_MS);
+  const behindCut = before.some((earlier) => earlier.startsWith('cut'));
   const verdict = judge(asked, got, sides, { from, to: performance.now(), behindCut });
-  ledger.record(asked, verdict, got);
+  ledger.record(asked, verdict, { got, before });
   return verdict;
 }
 
@@ -73,15 +74,14 @@ async function pipeline(world: World): Promise<void> {
   const connection = await Connection.open(world.port);
   const all = Array.from({ length: between(roll, 3, 7) }, () => make(world, { kind: 'pipelined', faults: 0.15 }));
   const from = performance.now();
-  for (const asked of all) {
-    const { head, body } = wireOf(asked);
-    void connection.send(Buffer.concat([Buffer.from(head, 'latin1'), body]));
-  }
+  // In one piece: a caller who still writes when its connection is cut may lose answers that came before, whoever is at fault.
+  const parts = all.flatMap((asked) => [Buffer.from(wireOf(asked).head, 'latin1'), wireOf(asked).body]);
+  void connection.send(Buffer.concat(parts));
   world.ledger.fault('pipelined');
-  let behindCut = false;
+  const before: string[] = [];
   for (const asked of all) {
-    const verdict = await settle(world, { connection, asked, from, behindCut });
-    behindCut ||= verdict.kind === 'cut';
+    const verdict = await settle(world, { connection, asked, from, before });
+    before.push(`${verdict.kind} ${JSON.stringify({ ...asked, body: asked.body?.length })}`);
   }
   await finish(world, connection);
 }
@@ -278,7 +278,7 @@ async function socket(world: World): Promise<void> {
   });
   const seen = { from, to: performance.now() };
   if (got.kind !== 'answer' || got.status !== 101) {
-    ledger.record(asked, judge(asked, got, sides, seen), got);
+    ledger.record(asked, judge(asked, got, sides, seen), { got });
   } else {
     const verdict = await echo(client, asked, { roll, leaves });
     const troubled = fault === 'ws-cut' || leaves || sides.some((side) => side.troubled(from, performance.now()));
