@@ -39,30 +39,64 @@ export function collect(req: IncomingMessage, seen: Seen, idleMs: number, done: 
   // Who waits for leave to send gets it once the request has been decided on, and somebody reads.
   if (seen.chunked || length > COLLECT_BYTES || waits(req))
     return done({ kind: 'stream', source: new Upload(req, idleMs) });
-  gather(req, idleMs, done);
+  void new Gathering(req, idleMs, done);
 }
 
-function gather(req: IncomingMessage, idleMs: number, done: (body: Collected) => void): void {
-  const chunks: Buffer[] = [];
-  let over = false;
-  const finish = (body: Collected): void => {
-    if (over) return;
-    over = true;
-    clearTimeout(timer);
-    done(body);
+/** A body that is being collected. Its time is for all of it, since it is small: a sender of a byte a second is refused as well. */
+class Gathering {
+  readonly #req: IncomingMessage;
+  readonly #done: (body: Collected) => void;
+  #first: Buffer | null = null;
+  #rest: Buffer[] | null = null;
+  readonly #timer: NodeJS.Timeout;
+  #over = false;
+
+  constructor(req: IncomingMessage, idleMs: number, done: (body: Collected) => void) {
+    this.#req = req;
+    this.#done = done;
+    // Where node's parser hands the body over: listening for `data` and `end` costs as much as all other reading of a request.
+    req.push = this.#push;
+    req.once('close', this.#onClose);
+    this.#timer = setTimeout(() => this.#giveUp(), idleMs);
+  }
+
+  readonly #push = (chunk: unknown): boolean => {
+    if (chunk === null) this.#end();
+    else if (this.#first === null) this.#first = chunk as Buffer;
+    else (this.#rest ??= [this.#first]).push(chunk as Buffer);
+    return true;
   };
-  // For the whole body, since it is small: a sender of a byte a second is refused as well.
-  const timer = setTimeout(() => finish({ kind: 'slow' }), idleMs);
-  req.on('data', (chunk: Buffer) => chunks.push(chunk));
-  req.once('end', () =>
-    finish({
-      kind: 'whole',
-      bytes: chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks),
-    }),
-  );
-  req.once('error', () => finish({ kind: 'gone' }));
-  req.once('close', () => finish({ kind: 'gone' }));
+
+  #end(): void {
+    this.#handBack();
+    this.#req.push(null);
+    const bytes = this.#rest === null ? this.#first : Buffer.concat(this.#rest);
+    this.#finish({ kind: 'whole', bytes: bytes ?? EMPTY });
+  }
+
+  /** Not by deleting it: that makes an object slow for the rest of its life. */
+  #handBack(): void {
+    // oxlint-disable-next-line typescript/unbound-method -- It becomes a method again.
+    this.#req.push = Readable.prototype.push;
+  }
+
+  readonly #onClose = (): void => this.#finish({ kind: 'gone' });
+
+  #giveUp(): void {
+    this.#handBack(); // What still comes is for whoever drops it.
+    this.#finish({ kind: 'slow' });
+  }
+
+  #finish(body: Collected): void {
+    if (this.#over) return;
+    this.#over = true;
+    clearTimeout(this.#timer);
+    this.#req.off('close', this.#onClose);
+    this.#done(body);
+  }
 }
+
+const EMPTY = Buffer.alloc(0);
 
 /**
  * A body that streams. It stands between the caller's request and whoever sends it on, because a client that gives a request up
