@@ -340,6 +340,13 @@ describe('banyan flip', () => {
     });
   });
 
+  test('to a share, in one word or in several', async () => {
+    expect(await run(['flip', 'order-get', 'canary', '10', '%'])).toMatchObject({ code: 0 });
+    expect(await readFile(path, 'utf8')).toContain('stage: canary 10%');
+    expect(await run(['flip', 'order-get', 'canary 25%'])).toMatchObject({ code: 0 });
+    expect(await readFile(path, 'utf8')).toContain('stage: canary 25%');
+  });
+
   test('says what a stage does that callers will notice', async () => {
     expect(await run(['flip', 'order-get', 'gone'])).toMatchObject({
       code: 0,
@@ -350,8 +357,8 @@ describe('banyan flip', () => {
   test.each([
     [['order-gte', 'new'], 'no route is named "order-gte"; did you mean "order-get"?'],
     [['order-get', 'nwe'], '"nwe" is no stage; did you mean "new"?'],
-    [['order-get', 'canary', '10', '%'], 'not supported yet'],
-    [['order-get', 'canary 10%'], 'not supported yet'],
+    [['order-get', 'canary', '101%'], '"canary 101%" is no stage'],
+    [['order-get', 'new 10%'], '"new 10%" is no stage'],
   ])('%j exits 2 and changes nothing', async (args, because) => {
     expect(await run(['flip', ...args])).toMatchObject({ code: 2, out: '', err: expect.stringContaining(because) });
     expect(await json(['flip', ...args])).toMatchObject({

@@ -177,7 +177,7 @@ describe('a read that is shadowed', () => {
     expect((await ask(`${gate.url}/a/1`)).body.toString()).toBe('{"day":1}');
     await until(async () => (await verdicts(gate, 'declared')) === 1);
     expect(legacy.seen[0]?.headers['banyan-shadow']).toBe('1');
-    await gate.turn(yaml(legacy.url, orders.url, { stage: 'canary 0%', rest }));
+    await gate.turn(yaml(legacy.url, orders.url, { stage: 'canary 0%', more: ['parity: { sample: 100% }'], rest }));
     expect((await ask(`${gate.url}/a/1`)).body.toString()).toBe('{"date":1}');
     await until(async () => (await verdicts(gate, 'declared')) === 2);
     expect(orders.seen[1]?.headers['banyan-shadow']).toBe('1');
@@ -188,13 +188,15 @@ describe('a read that is shadowed', () => {
     const orders = await upstream(json('{}'));
     const gate = await front(yaml(legacy.url, orders.url, { stage: 'shadow 0%' }));
     await ask(`${gate.url}/a/1`);
+    await gate.turn(yaml(legacy.url, orders.url, { stage: 'canary 0%' }));
+    await ask(`${gate.url}/a/1`);
     await gate.turn(yaml(legacy.url, orders.url, { stage: 'new' }));
     await ask(`${gate.url}/a/1`);
     await gate.turn(yaml(legacy.url, await nobody(), { stage: 'new', more: ['parity: { sample: 100% }'] }));
     const answer = await ask(`${gate.url}/a/1`);
     expect(answer.headers['banyan-because']).toBe('unreachable');
     expect(await dropped(gate, 'control')).toBe(1);
-    expect([legacy.seen.length, orders.seen.length]).toEqual([2, 1]);
+    expect([legacy.seen.length, orders.seen.length]).toEqual([3, 1]);
     await settled(gate);
   });
 

@@ -102,7 +102,7 @@ const status = async ({ adminUrl }: Scene): Promise<{ generation: number; lastRe
 async function reloads(scene: Scene, span: Span): Promise<void> {
   while (!span.over()) {
     const version = scene.version();
-    const bad = version % 5 === 0;
+    const bad = version % 3 === 0;
     const text = tableOf(endsOf(scene.sides), version);
     const before = (await status(scene)).generation;
     await writeFile(`${scene.file}.next`, bad ? text.replace('stage: held', 'stage: hold') : text);

@@ -56,6 +56,7 @@ test('all know the ports of all, set or not, so that routing.yaml may name them'
 
 test('the facade gets its file, its addresses and its workers', () => {
   expect(all.gateway.args).toEqual([
+    '--max-semi-space-size=32',
     '/repo/gateway/dist/main.js',
     'start',
     '--routing',
