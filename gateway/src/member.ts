@@ -67,9 +67,11 @@ export class Member implements Candidate {
     this.#fresh.dispatch(options, handler);
   }
 
-  /** It has answered. */
-  answered(): void {
+  /** It has answered. Returns whether it had been ejected, and not answered since. */
+  answered(): boolean {
+    const { times } = this.#ejection;
     this.#ejection = CALM;
+    return times > 0;
   }
 
   /** A connection could not be opened, or ended before an answer. @param last whether no other URL is in */

@@ -17,7 +17,8 @@ import { match, type Matched } from './core/match.ts';
 import { inTurn, isShut } from './door.ts';
 import { codes } from './error.ts';
 import { Exchange } from './exchange.ts';
-import { askedOf, borrow, factsOf, headersOf, publicUrlOf, targetOf, type Context } from './obey.ts';
+import { askedOf, borrow, headersOf, publicUrlOf, targetOf, type Context } from './obey.ts';
+import { Moment } from './moment.ts';
 import { headText, sendRawProblem, type Refusal } from './problem.ts';
 import type { Member } from './member.ts';
 import type { Server } from './upstream.ts';
@@ -59,14 +60,11 @@ function enter(upgrade: Upgrade, early: Early, context: Context): void {
     return turnAway(exchange, socket, { code: 'GW_BAD_REQUEST', detail: flaw, retryAfterSeconds: null }, 'bad-request');
   const matched = match(generation.matcher, exchange.method, exchange.path);
   exchange.route = matched?.route.id ?? 'default';
-  const decision = decide(
-    generation.table,
-    matched?.route ?? null,
-    askedOf(exchange, matched),
-    factsOf(context.generations.fleet),
-  );
+  const moment = new Moment(context.generations.fleet);
+  const decision = decide(generation.table, matched?.route ?? null, askedOf(exchange, matched), moment);
   exchange.decision = decision;
   if (decision.kind === 'refuse') {
+    if (moment.withheld) context.observer.metrics.withheld(exchange.route, decision.because);
     const { code, reason: detail, retryAfterSeconds, because } = decision;
     return turnAway(exchange, socket, { code, detail, retryAfterSeconds }, because);
   }
@@ -180,7 +178,7 @@ function join(job: Job, decision: Forwarding, server: Server, tried: readonly Me
     over = true;
     socket.off('close', onGone);
     settle(outcome);
-    if (outcome === 'success') member.answered();
+    if (outcome === 'success') server.answered(member);
     member.end();
     server.release();
     return true;
@@ -290,7 +288,14 @@ function fail(job: Job, decision: Forwarding, error: Error): void {
   if (fallback !== null && borrow(exchange, context, fallback))
     return pass(job, { kind: 'forward', ...fallback, fallback: null, also: null });
   job.early.take();
-  turnAway(exchange, upgrade.socket, refusalFor(error, upstream), decision.because);
+  const refusal = refusalFor(error, upstream);
+  // With a fallback at hand, it was withheld: there may be one to spare in a moment.
+  turnAway(
+    exchange,
+    upgrade.socket,
+    fallback === null ? refusal : { ...refusal, retryAfterSeconds: 1 },
+    decision.because,
+  );
 }
 
 function refusalFor(error: Error, upstream: string): Refusal {

@@ -38,6 +38,8 @@ export class Server {
   readonly #most: number;
   #budget: Budget;
   #outstanding = 0;
+  /** Requests that have ended, and still wait for a connection in undici's queue, which nothing can be taken out of. */
+  #left = 0;
   /** Requests since it began, those of others included. */
   #taken = 0;
   #turn = 0;
@@ -72,7 +74,7 @@ export class Server {
   }
 
   get full(): boolean {
-    return this.#outstanding >= this.#most;
+    return this.#outstanding + this.#left >= this.#most;
   }
 
   /** Requests that went on to another URL, because a connection could not be opened. */
@@ -103,15 +105,27 @@ export class Server {
     this.#taken += 1;
   }
 
-  release(): void {
+  /** @param queued whether it still waits for a connection: it takes up room there until it has `left` */
+  release(queued: boolean = false): void {
     this.#outstanding -= 1;
+    if (queued) this.#left += 1;
     if (this.#retired && this.#outstanding === 0) this.#end();
+  }
+
+  /** What was released while it was queued has left the queue. */
+  left(): void {
+    this.#left -= 1;
   }
 
   /** A connection to `member` could not be opened, or ended before an answer. */
   broke(member: Member): void {
     const last = !this.members.some((other) => other !== member && !other.out);
     this.#watched(member, () => member.broke(last));
+  }
+
+  /** `member` has answered: whatever its connections did before, it is in. */
+  answered(member: Member): void {
+    if (member.answered() && !member.out) this.#tell(member);
   }
 
   /** A request goes on: to another URL, or on a fresh connection. */
@@ -142,10 +156,12 @@ export class Server {
   #watched(member: Member, change: () => void): void {
     const before = member.state;
     change();
-    const { state } = member;
-    if (state === before) return;
+    if (member.state !== before) this.#tell(member);
+  }
+
+  #tell({ url, state }: Member): void {
     const left = this.members.filter(({ out }) => !out).length;
-    this.#onTurn({ upstream: this.upstream.name, url: member.url, state, left });
+    this.#onTurn({ upstream: this.upstream.name, url, state, left });
   }
 
   /** No new request will come: closes the connections once those under way have ended. */

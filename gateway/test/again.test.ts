@@ -8,6 +8,7 @@ import {
   open,
   rawUpstream,
   readAnswer,
+  say,
   saying,
   until,
   upstream,
@@ -285,5 +286,21 @@ describe('legacy', () => {
     expect(legacy.seen.length).toBe(40 - refused.length);
     const withheld = await gate.metric('banyan_fallback_withheld_total{route="read",because="breaker-open"}');
     expect(withheld).toBe(refused.length);
+  });
+
+  test('is asked for no more upgrades than for reads, and the others are told to come back', async () => {
+    const legacy = await upstream(saying('legacy'));
+    const breaker = ', breaker: { volume: 8, reset: 1m }';
+    const gate = await front(yaml(legacy.url, await nobody(), breaker));
+    const upgrade = 'GET /a HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: raw\r\n\r\n';
+    const answers: string[] = [];
+    for (let count = 0; count < 20; count += 1) answers.push(await say(gate.port, upgrade));
+    const having = (status: number): string[] => answers.filter((text) => text.startsWith(`HTTP/1.1 ${status} `));
+    const [served, failed, refused] = [having(200), having(502), having(503)];
+    expect([legacy.seen.length, served.length + failed.length + refused.length]).toEqual([served.length, 20]);
+    for (const text of [...failed, ...refused]) expect(text).toMatch(/\r\nretry-after: \d/);
+    const withheld = async (because: string): Promise<number> =>
+      (await gate.metric(`banyan_fallback_withheld_total{route="read",because="${because}"}`)) ?? 0;
+    expect([await withheld('unreachable'), await withheld('breaker-open')]).toEqual([failed.length, refused.length]);
   });
 });

@@ -1,4 +1,6 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { readRouting } from '@banyan/gateway/routing';
+import { Server } from '@banyan/gateway/upstream';
 import {
   ask,
   front,
@@ -233,4 +235,66 @@ test('an upstream that is dead slow sheds what it cannot take at once, over all 
   });
   expect(new Set((await all).map(({ status }) => status))).toEqual(new Set([200]));
   expect(await gate.outstanding()).toBe(0);
+});
+
+describe('callers who leave while they wait for a connection', () => {
+  test('cost it nothing', async () => {
+    const held: (() => void)[] = [];
+    let connections = 0;
+    const slow = await upstream((_req, res) => void held.push(() => res.end('ok')));
+    slow.server.on('connection', () => (connections += 1));
+    const gate = await front(table([slow.url], 'connections: 1, timeout: { headers: 30s }'));
+    const first = ask(`${gate.url}/first`);
+    await until(() => held.length === 1);
+    const client = await wire(gate.port);
+    client.send('GET /left HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(10));
+    await until(async () => (await gate.outstanding()) === 11);
+    client.socket.destroy();
+    await until(async () => (await gate.outstanding()) === 1);
+    const last = ask(`${gate.url}/last`);
+    await until(async () => (await gate.outstanding()) === 2);
+    held[0]?.();
+    await until(() => held.length === 2);
+    held[1]?.();
+    expect([(await first).status, (await last).status]).toEqual([200, 200]);
+    expect(slow.seen.map(({ url }) => url)).toEqual(['/first', '/last']);
+    expect(connections).toBe(1);
+  });
+
+  test('take up room in the queue, which has an end, until it moves', async () => {
+    const held: (() => void)[] = [];
+    const slow = await upstream((_req, res) => void held.push(() => res.end('ok')));
+    const gate = await front(table([slow.url], 'connections: 1, timeout: { headers: 30s }'));
+    const first = ask(`${gate.url}/first`);
+    await until(() => held.length === 1);
+    for (let left = 1_024; left > 0; left -= 128) {
+      const client = await wire(gate.port);
+      client.send('GET /left HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(128));
+      await until(async () => (await gate.outstanding()) === 129);
+      client.socket.destroy();
+      await until(async () => (await gate.outstanding()) === 1);
+    }
+    expect(problem(await ask(`${gate.url}/shed`))).toMatchObject({ code: 'GW_OVERLOADED' });
+    held[0]?.();
+    expect((await first).status).toBe(200);
+    const next = ask(`${gate.url}/next`);
+    await until(() => held.length === 2);
+    held[1]?.();
+    expect((await next).status).toBe(200);
+  });
+});
+
+test('a URL that is taken out is told of, and so is its return', () => {
+  const turns: string[] = [];
+  const loaded = readRouting(table(['http://127.0.0.1:1', 'http://127.0.0.1:2']), {}, '2026-01-01');
+  const legacy = loaded.kind === 'accepted' ? loaded.table.upstreams.get('legacy') : undefined;
+  if (legacy === undefined) throw new Error('the table has no such upstream');
+  const server = new Server(legacy, ({ state, left }) => turns.push(`${state} ${left}`));
+  onTestFinished(() => server.destroy());
+  const [first] = server.members;
+  if (first === undefined) throw new Error('the upstream has no URL');
+  for (let count = 0; count < 3; count += 1) server.broke(first);
+  server.answered(first);
+  server.answered(first);
+  expect(turns).toEqual(['ejected 1', 'up 2']);
 });
