@@ -55,6 +55,8 @@ export function turnBack(exchange: Exchange, flaw: string): void {
   const { req, res } = exchange;
   const { socket } = req;
   shut.add(socket);
+  // Nor parsed: each request behind it would wait in memory for a turn that does not come.
+  socket.removeAllListeners('data').on('data', () => undefined);
   const refusal: Refusal = { code: 'GW_BAD_REQUEST', detail: flaw, retryAfterSeconds: null };
   // Not by the response: node would close at once behind it, and bytes that are still on their way would undo the answer.
   inTurn(socket, res, () =>

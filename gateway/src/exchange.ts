@@ -138,6 +138,8 @@ export class Exchange {
 /** What goes on of a target in absolute form: its path and query, and its host as the only one. */
 function originForm(req: IncomingMessage, url: string): string {
   const { authority, target } = absolute(url);
-  rename(req.rawHeaders, authority);
+  // HTTP/1.0 knows no Host; the target's is one.
+  if (req.httpVersion === '1.0' && req.headers.host === undefined) req.rawHeaders.push('Host', authority);
+  else rename(req.rawHeaders, authority);
   return target;
 }

@@ -1,4 +1,5 @@
-import { describe, expect, test } from 'vitest';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { ask, front, rawUpstream, say, saying, until, upstream, valuesOf, wire, type Front } from './front.ts';
 import { answersIn, type Told } from './strict.ts';
 
@@ -363,4 +364,37 @@ describe.each(FORWARDERS)('through %s', (forwarder) => {
     }
     expect([...told].sort()).toEqual(['legacy', 'new']);
   });
+});
+
+test('of what stands behind a refused request, nothing is kept while its answer waits for its turn', async () => {
+  let parsed = 0;
+  const count = (): number => (parsed += 1);
+  subscribe('http.server.request.start', count);
+  onTestFinished(() => void unsubscribe('http.server.request.start', count));
+  const held: (() => void)[] = [];
+  const legacy = await upstream((_req, res) => void held.push(() => res.end('first')));
+  const gate = await front(table(legacy.url, 'direct').replace('headers: 600ms', 'headers: 30s'));
+  const client = await wire(gate.port);
+  client.send('GET /first HTTP/1.1\r\nHost: a\r\n\r\n');
+  await until(() => held.length === 1);
+  client.send(get('Host: a,b'));
+  // The first twice, by the facade and by the upstream.
+  await until(() => parsed === 3);
+  client.send(NEXT.repeat(10_000));
+  await until(() => client.socket.writableLength === 0);
+  held[0]?.();
+  const text = await client.closed;
+  expect(answersIn(text).map(({ status }) => status)).toEqual([200, 400]);
+  expect(parsed).toBe(3);
+});
+
+test('HTTP/1.0 names its host in the target, or nowhere', async () => {
+  const legacy = await upstream();
+  const gate = await front(table(legacy.url, 'direct'));
+  expect(await say(gate.port, 'GET http://shop.example/a HTTP/1.0\r\n\r\n')).toMatch(/^HTTP\/1\.1 200 /);
+  for (const target of ['ftp://shop.example/a', 'http://user@shop.example/a', 'http:///a'])
+    expect(await say(gate.port, `GET ${target} HTTP/1.0\r\n\r\n`)).toMatch(/^HTTP\/1\.1 400 /);
+  expect(legacy.seen.map(({ url, headers }) => [url, headers.host, headers['x-forwarded-host']])).toEqual([
+    ['/a', 'shop.example', 'shop.example'],
+  ]);
 });
