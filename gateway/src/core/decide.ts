@@ -23,6 +23,7 @@
 import { finds } from './automaton.ts';
 import { keyOf, meets, type Asked } from './caller.ts';
 import { point } from './canary.ts';
+import { decoded } from './pattern.ts';
 import type { Side } from './side.ts';
 import type { Route, Table } from './table.ts';
 
@@ -116,7 +117,9 @@ function choose(route: Route, asked: Asked): { readonly side: Side; readonly bec
   if (route.successor === null) return { side: stage.kind === 'new' ? 'new' : 'legacy', because: 'stage' };
   if (owner !== null) {
     const entity = asked.params.get(owner.param);
-    if (entity !== undefined) return { side: finds(owner.legacy, entity) ? 'legacy' : 'new', because: 'owner' };
+    // By what it names: `%34%32` is 42 to both sides.
+    if (entity !== undefined)
+      return { side: finds(owner.legacy, decoded(entity) ?? entity) ? 'legacy' : 'new', because: 'owner' };
   }
   if (asked.override !== null && !route.exclusive) return { side: asked.override, because: 'override' };
   if (stage.kind !== 'canary') return { side: stage.kind === 'new' ? 'new' : 'legacy', because: 'stage' };

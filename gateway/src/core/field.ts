@@ -193,9 +193,9 @@ export function onward(fields: Fields, seen: Seen, additions: Additions): string
 }
 
 function override(out: string[], name: string, value: string): void {
-  const lower = name.toLowerCase();
+  const key = keyOf(name);
   for (let index = out.length - 2; index >= 0; index -= 2) {
-    if (out[index]?.toLowerCase() === lower) out.splice(index, 2);
+    if (keyOf(out[index] ?? '') === key) out.splice(index, 2);
   }
   out.push(name, value);
 }

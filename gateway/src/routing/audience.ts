@@ -6,6 +6,7 @@ import type { Key, Match, Route, When } from '../core/table.ts';
 import { parseDuration, parseSize } from '../core/unit.ts';
 import type { Path } from './document.ts';
 import { nearest, type Report } from './problem.ts';
+import { MOST_MS } from './upstream.ts';
 import type { FileRoute } from './shape.ts';
 
 type Audience = Pick<Route, 'sticky' | 'cohort' | 'when' | 'owner' | 'exclusive' | 'sample' | 'budget'>;
@@ -37,6 +38,8 @@ export function audienceOf(id: string, entry: FileRoute, known: Known, report: R
     return key;
   });
   const { budget, sample } = entry.parity ?? {};
+  const ms = budget?.time === undefined ? BUDGET.ms : (parseDuration(budget.time) ?? BUDGET.ms);
+  if (ms < 1 || ms > MOST_MS) report(at('parity', 'budget', 'time'), 'expected from 1ms to 1d');
   const bytes = parseSize(budget?.size ?? '') ?? BUDGET.bytes;
   if (bytes > MOST_BYTES) report(at('parity', 'budget', 'size'), 'expected at most 10MiB: no larger body is compared');
   return {
@@ -47,10 +50,7 @@ export function audienceOf(id: string, entry: FileRoute, known: Known, report: R
     exclusive,
     // A second question is load on the other side: nobody is asked it whom the file does not name.
     sample: parsePercent(sample ?? '') ?? 0,
-    budget: {
-      ms: budget?.time === undefined ? BUDGET.ms : (parseDuration(budget.time) ?? BUDGET.ms),
-      bytes,
-    },
+    budget: { ms, bytes },
   };
 }
 

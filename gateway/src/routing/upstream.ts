@@ -67,8 +67,8 @@ function hostOf(text: string): Host {
   return text === 'caller' || text === 'own' ? { kind: text } : { kind: 'name', name: text };
 }
 
-// Node's timers hold 24 days and fire at once beyond; a day is more than anybody means.
-const MOST_MS = 86_400_000;
+/** The longest time that a file may name. Node's timers hold 24 days and fire at once beyond; a day is more than anybody means. */
+export const MOST_MS = 86_400_000;
 
 /** Limits that need the numbers: times that a timer can hold, URLs that are different servers. */
 export function checkUpstream({ name, urls, timeout, breaker, health }: Upstream, report: Report): void {

@@ -255,6 +255,14 @@ describe('an owned entity', () => {
     expect(who(route, { params: order('O-42') })).toBe(ofNew);
   });
 
+  test('is the same one however it is spelt', () => {
+    const route = routeOf({ owner: owner('^[0-9]+$'), effect: 'write' });
+    expect(who(route, { params: order('%34%32') })).toBe('legacy owner');
+    expect(who(route, { params: order('%4F-42') })).toBe('new owner');
+    // It decodes to nothing: it is taken as it came.
+    expect(who(route, { params: order('%zz') })).toBe('new owner');
+  });
+
   test('is not taken elsewhere by a tester, by a sample or by a fallback', () => {
     const route = routeOf({ stage: { kind: 'new' }, owner: owner('^[0-9]+$'), sample: 1 });
     expect(decide(tableOf([route]), route, asked({ params: order('O-1'), override: 'legacy' }), facts())).toEqual({

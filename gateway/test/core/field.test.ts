@@ -143,13 +143,15 @@ describe('fields on their way to an upstream', () => {
   });
 
   test("a route's own headers replace the caller's, each once", () => {
-    const fields = sent(['x-tenant', 'a', 'X-Tenant', 'b', 'Host', 'h'], {
+    const fields = sent(['x-tenant', 'a', 'X-Tenant', 'b', 'X_Tenant', 'b', 'Host', 'h'], {
       set: [
         ['X-Tenant', 'c'],
         ['host', 'new'],
       ],
     });
     expect(values(fields, 'x-tenant')).toEqual(['c']);
+    // To servers that make variables of fields it is the same one.
+    expect(values(fields, 'x_tenant')).toEqual([]);
     expect(values(fields, 'host')).toEqual(['new']);
   });
 

@@ -275,6 +275,13 @@ describe('what the file may say and this version cannot do', () => {
     ]);
   });
 
+  test.each(['0s', '2d', '99999999d'])('a budget of a time that no timer holds: %s', (time) => {
+    const route = `  b: { match: GET /b, stage: shadow, new: orders, parity: { budget: { time: ${time} } } }\n`;
+    expect(wrong(small(route))).toEqual([
+      expect.stringMatching(/^8:\d+ routes\.b\.parity\.budget\.time: expected from 1ms to 1d/),
+    ]);
+  });
+
   const NOT_YET: readonly (readonly [name: string, text: string, at: string])[] = [
     ['replicas', `${small()}replicas: [http://a:1]\n`, '8:1 replicas'],
     [
