@@ -168,10 +168,11 @@ export class Cluster implements Engine {
     const own = await this.#metrics.processFamilies();
     const reports = await this.#reports();
     const told = reports.map(([staff, report]) => {
-      if (report !== null) return report.families;
-      // Gone meanwhile: what it had counted is told with that of the others who are.
+      // Gone meanwhile, perhaps after it has answered: what it had counted is told with that of the others who are.
       if (![...this.#staff.values()].includes(staff)) return [];
-      this.#silences.add();
+      if (report !== null) return report.families;
+      // One that is not up yet was not asked.
+      if (staff.phase !== 'starting') this.#silences.add();
       return staff.counted();
     });
     const up: Family = {

@@ -108,6 +108,23 @@ describe('several workers', () => {
     expect(await facade.running.stop()).toBe(0);
   });
 
+  test('count a worker once that dies while another is slow to answer a scrape', async () => {
+    const legacy = await ok();
+    const facade = await startProcess(alone(legacy.url), WORKERS);
+    for (let index = 0; index < 20; index += 1) await ask(facade.url);
+    expect(await counted(facade)).toBe(20);
+    const [one, other] = await serving(facade);
+    process.kill(other?.pid ?? 0, 'SIGSTOP');
+    const scrape = counted(facade);
+    // It has said its figures by the time that the primary answers something else, and dies while the other is waited for.
+    await ask(`${facade.adminUrl}/healthz`);
+    process.kill(one?.pid ?? 0, 'SIGKILL');
+    const told = await scrape;
+    process.kill(other?.pid ?? 0, 'SIGCONT');
+    expect(told).toBe(20);
+    expect(await facade.running.stop()).toBe(0);
+  });
+
   test('share connections evenly', async () => {
     const legacy = await ok();
     const facade = await startProcess(alone(legacy.url), WORKERS);
