@@ -115,8 +115,8 @@ export class Serving {
         clearInterval(looking);
         done();
       };
+      // Not at once: what has been asked on a connection that was just opened is yet to be read.
       const looking = setInterval(look, REAP_MS);
-      look();
     });
     for (const socket of this.#sockets) socket.destroy();
     await Promise.allSettled([closed ?? this.facade.close(), this.generations.fleet.destroy()]);

@@ -1,3 +1,4 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { describe, expect, test } from 'vitest';
 import { ask, front, say, saying, until, upstream, valuesOf, wire, type Front } from './front.ts';
 
@@ -216,6 +217,25 @@ describe('fields', () => {
 });
 
 describe('a connection', () => {
+  test('on which the first request arrives as the facade begins to close has its answer', async () => {
+    const legacy = await upstream(saying('served'));
+    const gate = await front(plain(legacy.url));
+    const accepted = new Promise<void>((resolve) => {
+      const heard = (): void => {
+        unsubscribe('net.server.socket', heard);
+        resolve();
+      };
+      subscribe('net.server.socket', heard);
+    });
+    const client = await wire(gate.port);
+    await accepted;
+    client.send('GET /a HTTP/1.1\r\nHost: a\r\n\r\n');
+    // In the same turn: the bytes have been sent, and nobody has read them.
+    const closed = gate.close();
+    expect(await client.closed).toMatch(/^HTTP\/1\.1 200 [^]*connection: close[^]*served$/i);
+    await closed;
+  });
+
   test('with a transfer coding besides chunked is refused: what undoes it would not hear of it', async () => {
     const legacy = await upstream();
     const gate = await front(plain(legacy.url));
