@@ -3,6 +3,8 @@ import { pino, type Logger } from 'pino';
 
 // What a pipe takes in one piece (PIPE_BUF of Linux): lines of several workers on one pipe are not torn by each other.
 const WRITE_BYTES = 4_096;
+// Lines that a reader does not take are dropped beyond this: a stuck collector must not fill the facade's memory.
+const MOST_BYTES = 16 * 1024 * 1024;
 // Each write wakes a thread, which on a busy core costs a quarter of a millisecond: lines wait for each other, and this long at most.
 const FLUSH_EVERY_MS = 250;
 
@@ -13,6 +15,7 @@ export function openLog(worker: string | null): Logger {
     sync: false,
     minLength: WRITE_BYTES / 2,
     maxWrite: WRITE_BYTES,
+    maxLength: MOST_BYTES,
     periodicFlush: FLUSH_EVERY_MS,
   });
   // pino adds the process's id and the host's name to these by itself.

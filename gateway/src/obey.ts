@@ -251,14 +251,16 @@ interface Failing {
   readonly retryAfterSeconds: number | null;
 }
 
+/** What is known of a request of which a byte may, or may not, have been sent. */
+export const known = (sent: boolean): string => (sent ? 'It may have been carried out.' : 'Nothing was sent.');
+
 /** Tells the caller what went wrong, and what is known of its request. */
 function tell(job: Job, { because }: Forwarding, { error, sent, retryAfterSeconds }: Failing): void {
-  const known = sent ? 'It may have been carried out.' : 'Nothing was sent.';
   (job.refuse ?? refuse)(
     job.exchange,
     {
       code: error.code,
-      detail: `${error.message} ${known}`,
+      detail: `${error.message} ${known(sent)}`,
       retryAfterSeconds,
       carriedOut: sent ? 'maybe' : 'no',
       cause: error.cause,

@@ -15,9 +15,9 @@ import { rehome, withHost } from './core/home.ts';
 import { flawOf } from './core/hygiene.ts';
 import { match, type Matched } from './core/match.ts';
 import { inTurn, isShut } from './door.ts';
-import { codes } from './error.ts';
+import { codes, type Code } from './error.ts';
 import { Exchange } from './exchange.ts';
-import { askedOf, borrow, headersOf, publicUrlOf, targetOf, type Context } from './obey.ts';
+import { askedOf, borrow, headersOf, known, publicUrlOf, targetOf, type Context } from './obey.ts';
 import { Moment } from './moment.ts';
 import { headText, sendRawProblem, type Refusal } from './problem.ts';
 import type { Member } from './member.ts';
@@ -238,7 +238,15 @@ function garbled(asking: ClientRequest, answer: IncomingMessage): void {
   asking.emit('error', new Garbled(`an answer with status ${answer.statusCode ?? 0}`));
 }
 
-class Late extends Error {}
+class Late extends Error {
+  /** Whether there was a connection, on which the request may have gone. */
+  readonly sent: boolean;
+
+  constructor(message: string, sent: boolean) {
+    super(message);
+    this.sent = sent;
+  }
+}
 
 /** Requests that have a connection. */
 const opened = new WeakSet<ClientRequest>();
@@ -270,12 +278,12 @@ function ask(
     setHost: false,
     agent: false,
   });
-  let timer = setTimeout(() => asking.destroy(new Late('no connection in time')), timeout.connectMs);
+  let timer = setTimeout(() => asking.destroy(new Late('no connection in time', false)), timeout.connectMs);
   asking.once('socket', (socket: Socket) => {
     socket.once('connect', () => {
       opened.add(asking);
       clearTimeout(timer);
-      timer = setTimeout(() => asking.destroy(new Late('no answer in time')), timeout.headersMs);
+      timer = setTimeout(() => asking.destroy(new Late('no answer in time', true)), timeout.headersMs);
     });
   });
   for (const event of ['upgrade', 'response', 'close']) asking.once(event, () => clearTimeout(timer));
@@ -299,21 +307,17 @@ function fail(job: Job, decision: Forwarding, error: Error): void {
 }
 
 function refusalFor(error: Error, upstream: string): Refusal {
-  if (error instanceof Late) {
-    const detail = `Upstream ${upstream} did not answer in time.`;
-    return { code: 'GW_UPSTREAM_TIMEOUT', detail, retryAfterSeconds: null };
-  }
+  if (error instanceof Late)
+    return refusalOf('GW_UPSTREAM_TIMEOUT', `Upstream ${upstream} did not answer in time.`, error.sent);
   const reason = 'code' in error ? String(error.code) : '';
   // Node's parser, and a connection that ended before an answer.
-  if (error instanceof Garbled || reason.startsWith('HPE_') || reason === 'ECONNRESET' || reason === 'EPIPE') {
-    const detail = `Upstream ${upstream} broke off its answer.`;
-    return { code: 'GW_UPSTREAM_BROKEN', detail, retryAfterSeconds: null };
-  }
-  return {
-    code: 'GW_UPSTREAM_UNREACHABLE',
-    detail: `Upstream ${upstream} cannot be reached.`,
-    retryAfterSeconds: null,
-  };
+  if (error instanceof Garbled || reason.startsWith('HPE_') || reason === 'ECONNRESET' || reason === 'EPIPE')
+    return refusalOf('GW_UPSTREAM_BROKEN', `Upstream ${upstream} broke off its answer.`, true);
+  return refusalOf('GW_UPSTREAM_UNREACHABLE', `Upstream ${upstream} cannot be reached.`, false);
+}
+
+function refusalOf(code: Code, what: string, sent: boolean): Refusal {
+  return { code, detail: `${what} ${known(sent)}`, retryAfterSeconds: null, carriedOut: sent ? 'maybe' : 'no' };
 }
 
 /** The upstream declined: its answer is the caller's, and the connection ends with it. */

@@ -1,6 +1,7 @@
 /** Who is asking: what a request itself says of its caller, as the routes' `sticky:` and `when:` ask for it. */
 import type { Fields } from './field.ts';
 import { claimOf } from './jwt.ts';
+import { decoded } from './pattern.ts';
 import type { Side } from './side.ts';
 import type { Key, When } from './table.ts';
 
@@ -33,8 +34,11 @@ function valueOf(key: Key, { fields, params, address }: Asked): string | null {
       return fieldOf(fields, key.name);
     case 'cookie':
       return cookieOf(fields, key.name);
-    case 'param':
-      return params.get(key.name) ?? null;
+    case 'param': {
+      // By what it names, so that another spelling is the same caller.
+      const text = params.get(key.name);
+      return text === undefined ? null : (decoded(text) ?? text);
+    }
     case 'claim': {
       const token = bearerOf(fieldOf(fields, 'authorization'));
       return token === null ? null : claimOf(token, key.path);

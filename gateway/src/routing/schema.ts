@@ -57,7 +57,7 @@ const upstream = z.strictObject({
   connections: count(10_000).optional(),
   health: z
     .strictObject({
-      path: z.string().startsWith('/'),
+      path: z.string().regex(/^\/[\x21-\x7e]{0,2000}$/, 'expected a path without blanks, such as /readyz'),
       every: duration.optional(),
       fall: count(100).optional(),
       rise: count(100).optional(),
@@ -78,6 +78,7 @@ const upstream = z.strictObject({
       /^(caller|own|[A-Za-z0-9.-]{1,253}(:\d{1,5})?)$/,
       'expected caller, own, or a host such as api.example.com:8443',
     )
+    .refine((text) => Number(/:(\d+)$/.exec(text)?.[1] ?? 1) <= 65_535, 'expected a port up to 65535')
     .optional(),
   rewrite: z.array(z.enum(['location', 'cookies'])).optional(),
 });
@@ -217,7 +218,14 @@ export const file: z.ZodType<File> = z.strictObject({
   differences: z.record(name, difference).optional(),
   publicUrl: address.optional(),
   trustProxy: z.union([z.boolean(), z.array(z.string().min(1)).max(100)]).optional(),
-  overrides: z.strictObject({ secret: z.string().min(16, 'expected a secret of at least 16 characters') }).optional(),
+  overrides: z
+    .strictObject({
+      secret: z
+        .string()
+        .min(16, { error: 'expected a secret of at least 16 characters', abort: true })
+        .regex(/^[\x21-\x7e]{16,512}$/, 'expected a secret of printable ASCII without blanks'),
+    })
+    .optional(),
   replicas: z.array(address).max(100).optional(),
   forwarder: z.enum(['direct', 'http-proxy']).optional(),
   expose: z.boolean().optional(),

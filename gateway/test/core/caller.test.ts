@@ -26,6 +26,8 @@ describe('what tells a caller apart', () => {
     ],
     ['not a claim of another scheme', [{ kind: 'claim', path: ['sub'] }], ['Authorization', 'Basic abc'], null],
     ['a path parameter', [{ kind: 'param', name: 'orderId' }], [], '42'],
+    ['a path parameter in another spelling', [{ kind: 'param', name: 'odd' }], [], 'a b'],
+    ['a path parameter that cannot be decoded', [{ kind: 'param', name: 'bad' }], [], '%zz'],
     ['the address', [{ kind: 'ip' }], [], '192.0.2.9'],
     [
       'the first that is there',
@@ -36,7 +38,11 @@ describe('what tells a caller apart', () => {
     ['not one that is empty', [header('x-customer'), { kind: 'ip' }], ['x-customer', ''], '192.0.2.9'],
     ['nothing, where nothing is there', [header('x-customer'), cookie('session')], [], null],
   ])('is %s', (_name, keys, fields, expected) => {
-    const params = new Map([['orderId', '42']]);
+    const params = new Map([
+      ['orderId', '42'],
+      ['odd', '%61%20b'],
+      ['bad', '%zz'],
+    ]);
     expect(keyOf(keys, asked({ fields, params, address: '192.0.2.9' }))).toBe(expected);
   });
 

@@ -547,6 +547,13 @@ describe('the text', () => {
       cohort: 'reports',
       when: null,
     });
+    expect(wrong(`${small()}overrides: { secret: two words of a secret }\n`)).toEqual([
+      expect.stringContaining('without blanks'),
+    ]);
+    const upstream = (more: string): string =>
+      small().replace('orders: http://127.0.0.1:8082', `orders: { url: http://127.0.0.1:8082, ${more} }`);
+    expect(wrong(upstream('health: { path: "/a b" }'))).toEqual([expect.stringContaining('a path without blanks')]);
+    expect(wrong(upstream('host: "a:99999"'))).toEqual([expect.stringContaining('a port up to 65535')]);
     expect(wrong(`${small()}overrides: { secret: short }\n`)).toEqual([
       expect.stringContaining('at least 16 characters'),
     ]);
