@@ -38,6 +38,11 @@ async function start(options: Parameters<typeof startConnector>[1] = {}): Promis
   return started;
 }
 
+/** Of the tables, as the checkpoint remembers them. */
+function shapes(sink: MemorySink): string {
+  return JSON.stringify(readCheckpoint(sink.checkpoint ?? '')?.tables ?? null);
+}
+
 /** The last word on each key: by position, and by the order of the events alone. */
 function endings(events: readonly Event[], topic: string = 'shop.public.things'): readonly (readonly unknown[])[] {
   const fold = new Fold();
@@ -148,13 +153,14 @@ describe('an altered table', () => {
 
   test('that lost a column, or gained an empty one, is not', async () => {
     const { sink } = await start();
-    await query(database.url, `ALTER TABLE things ADD COLUMN empty text; INSERT INTO things VALUES (0, 'x', NULL)`);
-    await query(database.url, `ALTER TABLE things DROP COLUMN name; INSERT INTO things VALUES (-1, NULL)`);
-    const before = readCheckpoint(sink.checkpoint ?? '')?.tables;
-    await until('the new shape to be remembered', () => {
-      const now = readCheckpoint(sink.checkpoint ?? '')?.tables;
-      return JSON.stringify(now) !== JSON.stringify(before);
-    });
+    for (const change of [
+      `ALTER TABLE things ADD COLUMN empty text; INSERT INTO things VALUES (0, 'x', NULL)`,
+      `ALTER TABLE things DROP COLUMN name; INSERT INTO things VALUES (-1, NULL)`,
+    ]) {
+      const before = shapes(sink);
+      await query(database.url, change);
+      await until('the new shape to be remembered', () => shapes(sink) !== before);
+    }
     expect(incremental(sink.events)).toBe(0);
   });
 
