@@ -1,7 +1,7 @@
 /** A tester's wish for one side: `banyan-override: <secret> legacy|new` (routing.yaml `overrides:`). */
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { fieldOf } from './core/caller.ts';
 import type { Fields } from './core/field.ts';
+import { fieldOf } from './core/flat.ts';
 import type { Side } from './core/side.ts';
 
 /** Null when nobody asks, when the secret is wrong, and where the file names none. */

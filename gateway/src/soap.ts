@@ -7,6 +7,7 @@ import { Readable } from 'node:stream';
 import { brotliDecompressSync, gunzipSync, inflateSync } from 'node:zlib';
 import { CALLER_IDLE_MS, Upload } from './body.ts';
 import type { Fields } from './core/field.ts';
+import { fieldOf, without } from './core/flat.ts';
 import { decoded, formatMatch } from './core/pattern.ts';
 import type { FaultCode, Version } from './core/soap/refusal.ts';
 import { clark } from './core/soap/scope.ts';
@@ -235,10 +236,10 @@ export function describe(exchange: Exchange, servicePath: string, context: Conte
   const { table } = context.generations.current;
   const rewriting: Rewrite = (status, fields, body) => {
     if (status !== 200) return { fields, body };
-    const contentType = valueOf(fields, 'content-type');
+    const contentType = fieldOf(fields, 'content-type');
     const publicBase = table.publicUrl ?? context.publicUrl();
     const upstreamOrigins = [...(table.upstreams.get(table.legacy)?.urls ?? [])];
-    const bytes = unpacked(body, valueOf(fields, 'content-encoding'));
+    const bytes = unpacked(body, fieldOf(fields, 'content-encoding'));
     if (bytes === null) return { fields, body };
     const result = rewrite(bytes, contentType, { publicBase, servicePath, upstreamOrigins, target: exchange.target });
     if (result.kind === 'unchanged') return { fields, body };
@@ -261,7 +262,7 @@ export function describe(exchange: Exchange, servicePath: string, context: Conte
 }
 
 // What a server says of the bytes that it sent, and no longer holds of others.
-const OF_THE_BYTES = [
+const OF_THE_BYTES: ReadonlySet<string> = new Set([
   'content-length',
   'content-encoding',
   'etag',
@@ -271,7 +272,7 @@ const OF_THE_BYTES = [
   'digest',
   'content-digest',
   'repr-digest',
-];
+]);
 // As much as is held of a description that comes as it is (`forward.ts`).
 const MAX_UNPACKED_BYTES = 8 * 1024 * 1024;
 
@@ -294,20 +295,6 @@ function unpacked(body: Buffer, encoding: string | null): Buffer | null {
   } catch {
     return null; // Not what it says: passed on as it is, for the caller to judge.
   }
-}
-
-function valueOf(fields: Fields, name: string): string | null {
-  for (let index = 0; index < fields.length; index += 2)
-    if (fields[index]?.toLowerCase() === name) return fields[index + 1] ?? null;
-  return null;
-}
-
-function without(fields: Fields, names: readonly string[]): string[] {
-  const kept: string[] = [];
-  for (let index = 0; index < fields.length; index += 2) {
-    if (!names.includes((fields[index] ?? '').toLowerCase())) kept.push(fields[index] ?? '', fields[index + 1] ?? '');
-  }
-  return kept;
 }
 
 /**

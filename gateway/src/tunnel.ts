@@ -11,6 +11,7 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { decide, type Forwarding } from './core/decide.ts';
 import { homeward, printable, type Fields } from './core/field.ts';
+import { without } from './core/flat.ts';
 import { rehome, withHost } from './core/home.ts';
 import { flawOf } from './core/hygiene.ts';
 import { match, type Matched } from './core/match.ts';
@@ -113,17 +114,14 @@ function isUpgrade({ method, headers, httpVersion }: IncomingMessage): boolean {
   return httpVersion === '1.1' && method === 'GET' && bodiless && !/\bh2c\b/i.test(headers.upgrade ?? '');
 }
 
+const OF_THE_WISH: ReadonlySet<string> = new Set(['upgrade', 'http2-settings']);
 // Each leaves some listeners behind on the connection. Clients that offer HTTP/2 do so once on each.
 const MAX_REPEATS = 100;
 const repeats = new WeakMap<Socket, number>();
 
 /** Has the server read the same request again, without its `Upgrade`: node treats every request that has one as an upgrade. */
 function asRequest({ req, socket }: Upgrade, early: Early): void {
-  const fields: string[] = [];
-  for (let index = 0; index < req.rawHeaders.length; index += 2) {
-    const name = req.rawHeaders[index] ?? '';
-    if (!['upgrade', 'http2-settings'].includes(name.toLowerCase())) fields.push(name, req.rawHeaders[index + 1] ?? '');
-  }
+  const fields = without(req.rawHeaders, OF_THE_WISH);
   const count = (repeats.get(socket) ?? 0) + 1;
   repeats.set(socket, count);
   if (count === MAX_REPEATS) fields.push('connection', 'close');

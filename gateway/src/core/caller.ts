@@ -1,5 +1,6 @@
 /** Who is asking: what a request itself says of its caller, as the routes' `sticky:` and `when:` ask for it. */
 import type { Fields } from './field.ts';
+import { fieldOf } from './flat.ts';
 import { claimOf } from './jwt.ts';
 import { decoded } from './pattern.ts';
 import type { Side } from './side.ts';
@@ -56,15 +57,6 @@ export function meets(when: When, { fields }: Pick<Asked, 'fields'>): boolean {
     when.headers.every(([name, value]) => fieldOf(fields, name) === value) &&
     when.cookies.every(([name, value]) => cookieOf(fields, name) === value)
   );
-}
-
-/** The first field of this name; null when there is none. @param name in lower case */
-export function fieldOf(fields: Fields, name: string): string | null {
-  for (let index = 0; index < fields.length; index += 2) {
-    const own = fields[index] ?? '';
-    if (own.length === name.length && own.toLowerCase() === name) return fields[index + 1] ?? '';
-  }
-  return null;
 }
 
 /** The first cookie of this name in any `Cookie` field (RFC 6265, section 5.4), without quotes around it; null when there is none. */

@@ -7,6 +7,7 @@
  * nowhere. What is no address ends the chain as well.
  */
 import type { Fields, Seen } from './field.ts';
+import { valuesOf } from './flat.ts';
 import { isHost } from './host.ts';
 import { addressIn, within } from './network.ts';
 import type { Trust } from './table.ts';
@@ -94,13 +95,8 @@ function node(address: string): string {
 
 /** All fields of this name as one list; null when there is none. */
 function joined(fields: Fields, name: string): string | null {
-  let text: string | null = null;
-  for (let index = 0; index < fields.length; index += 2) {
-    const own = fields[index] ?? '';
-    if (own.length !== name.length || own.toLowerCase() !== name) continue;
-    text = text === null ? (fields[index + 1] ?? '') : `${text},${fields[index + 1] ?? ''}`;
-  }
-  return text;
+  const values = valuesOf(fields, name);
+  return values.length === 0 ? null : values.join(',');
 }
 
 /** The last entries of a list, as many as are looked at, in order. */

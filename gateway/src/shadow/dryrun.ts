@@ -4,10 +4,11 @@
  * lacks the echo gets no more of that route.
  */
 import type { Dispatcher } from 'undici';
+import { valuesOf, without } from '../core/flat.ts';
 import { afterDryRun, afterQuestion, nextOf, UNASKED, type Proof } from '../core/proof.ts';
 import { Asking, type Address, type AskingOptions } from './asking.ts';
 import type { Carry, Ended } from './lane.ts';
-import { valuesOf, type Errand, type Half, type Question } from './question.ts';
+import type { Errand, Half, Question } from './question.ts';
 
 /** A field of requests and answers. */
 export const DRY_RUN = 'banyan-dry-run';
@@ -39,12 +40,7 @@ const OF_THE_WRITE: ReadonlySet<string> = new Set([
 
 /** A body-less question with the fields of the write, so that it reaches whom the write would reach. */
 function questionBefore({ path, headers }: Question): Question {
-  const fields: string[] = [];
-  for (let index = 0; index < headers.length; index += 2) {
-    const name = headers[index] ?? '';
-    if (!OF_THE_WRITE.has(name.toLowerCase())) fields.push(name, headers[index + 1] ?? '');
-  }
-  return { method: 'OPTIONS', path, headers: fields, body: null };
+  return { method: 'OPTIONS', path, headers: without(headers, OF_THE_WRITE), body: null };
 }
 
 /** The dry runs on one address. */

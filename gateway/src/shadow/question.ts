@@ -84,11 +84,3 @@ export interface Errand {
   heard(half: Half): void;
   dropped(reason: Drop): void;
 }
-
-/** The values of a field, in their order. @param name in lower case */
-export function valuesOf(fields: Fields, name: string): readonly string[] {
-  const values: string[] = [];
-  for (let index = 0; index < fields.length; index += 2)
-    if (fields[index]?.toLowerCase() === name) values.push(fields[index + 1] ?? '');
-  return values;
-}

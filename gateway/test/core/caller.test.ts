@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { fieldOf, keyOf, meets } from '@banyan/gateway/core/caller';
+import { keyOf, meets } from '@banyan/gateway/core/caller';
+import { fieldOf } from '@banyan/gateway/core/flat';
 import type { Key } from '@banyan/gateway/core/table';
 import { asked } from '../tables.ts';
 
