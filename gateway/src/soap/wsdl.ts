@@ -8,6 +8,7 @@ import { readFile, realpath, stat } from 'node:fs/promises';
 import { dirname, resolve, sep } from 'node:path';
 import { detect } from '../core/soap/charset.ts';
 import { link, type Document, type Problem } from '../core/soap/link.ts';
+import { schemasOf, type Schemas } from '../core/soap/schema.ts';
 import type { Operation, Service } from '../core/soap/service.ts';
 import { parseTree } from '../core/soap/tree.ts';
 import { readDescription, type Reference } from '../core/soap/wsdl.ts';
@@ -23,6 +24,8 @@ export interface SoapService extends Service {
   readonly files: readonly string[];
   /** Locations on the network that were left alone. */
   readonly skipped: readonly string[];
+  /** What its messages are made of: for the bridge, and for nothing that is only forwarded. */
+  readonly schemas: Schemas;
 }
 
 // A schema of a big standard (HL7, UBL, OTA) comes in up to 200 files; more is a cycle of ours or a mistake.
@@ -52,7 +55,12 @@ export async function loadService(path: string, file: string): Promise<SoapServi
   const problems = [...loader.problems, ...(loader.problems.length === 0 ? linked.problems : [])];
   if (problems.length > 0) throw bad(path, problems);
   const skipped = [...loader.skipped];
-  return { ...linked.service, path, file: main, files: [...loader.files], skipped };
+  const schemas = schemasOf(
+    loader.documents.flatMap(({ file: from, description }) =>
+      description.schemas.map(({ root, namespace }) => ({ file: from, root, namespace })),
+    ),
+  );
+  return { ...linked.service, path, file: main, files: [...loader.files], skipped, schemas };
 }
 
 function bad(path: string, problems: readonly Problem[]): GatewayError {

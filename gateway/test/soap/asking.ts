@@ -8,6 +8,8 @@ export const operation = (name: string, more: Partial<Operation> = {}): Operatio
   name,
   style: 'document',
   input: { namespace: ORDERS, local: name },
+  output: null,
+  faults: [],
   oneWay: false,
   actions: { '1.1': [`${ORDERS}/${name}`], '1.2': [`${ORDERS}/${name}`] },
   addressing: [`${ORDERS}/OrderPort/${name}Request`],

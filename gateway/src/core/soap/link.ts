@@ -41,6 +41,8 @@ interface Draft {
   readonly name: string;
   readonly style: 'document' | 'rpc';
   readonly input: Name | null;
+  readonly output: Name | null;
+  readonly faults: Operation['faults'];
   readonly oneWay: boolean;
   readonly actions: Record<Version, string[]>;
   readonly addressing: string[];
@@ -124,7 +126,7 @@ function operationsOf(binding: Binding, index: Index): Found {
     const input = inputOf(bound, abstract, index);
     if (input.kind === 'problem') problems.push({ line: input.line, what: input.what });
     else if (input.kind === 'opaque') opaque.push(bound.name);
-    else drafts.push(draftOf({ bound, abstract, binding, owner }, input.name));
+    else drafts.push(draftOf({ bound, abstract, binding, owner, index }, input.name));
   }
   return { drafts, opaque, problems };
 }
@@ -168,19 +170,39 @@ interface Context {
   readonly abstract: AbstractOperation;
   readonly binding: Binding;
   readonly owner: { readonly portType: PortType; readonly namespace: string };
+  readonly index: Index;
 }
 
-function draftOf({ bound, abstract, binding, owner }: Context, input: Name | null): Draft {
+function draftOf({ bound, abstract, binding, owner, index }: Context, input: Name | null): Draft {
   const actions: Record<Version, string[]> = { '1.1': [], '1.2': [] };
   if (bound.action !== '') actions[binding.version].push(bound.action);
   return {
     name: bound.name,
     style: bound.style,
     input,
+    output: outputOf(bound, abstract, index),
+    faults: faultsOf(abstract, index),
     oneWay: abstract.oneWay,
     actions,
     addressing: [abstract.input?.action ?? defaultAction(abstract, owner)],
   };
+}
+
+/** What cannot be resolved is no mistake before somebody asks for it: forwarding needs inputs alone. */
+function outputOf(bound: BoundOperation, { output }: AbstractOperation, index: Index): Name | null {
+  if (output === null) return null;
+  // WS-I Basic Profile 1.1, R2729.
+  if (bound.style === 'rpc') return { namespace: bound.outputNamespace, local: `${bound.name}Response` };
+  const all = index.messages.get(keyOf(output)) ?? [];
+  const { outputParts } = bound;
+  return (outputParts === null ? all : all.filter(({ name }) => outputParts.includes(name)))[0]?.element ?? null;
+}
+
+function faultsOf({ faults }: AbstractOperation, index: Index): Operation['faults'] {
+  return faults.flatMap(({ name, message }) => {
+    const element = message === null ? null : index.messages.get(keyOf(message))?.[0]?.element;
+    return element === null || element === undefined ? [] : [{ name, element }];
+  });
 }
 
 /** WS-Addressing's default action pattern for WSDL 1.1 (WS-Addressing Metadata, 4.4.4). */

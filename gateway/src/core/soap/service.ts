@@ -10,6 +10,10 @@ export interface Operation {
   readonly style: 'document' | 'rpc';
   /** The element in the body: the input part's element, or rpc's wrapper. Null: the body is empty. */
   readonly input: Name | null;
+  /** The element in the body of the answer; null: the body is empty, there is no answer, or no element is named. */
+  readonly output: Name | null;
+  /** The faults that are declared, each with the element in its detail. Those of which no element is known are left out. */
+  readonly faults: readonly { readonly name: string; readonly element: Name }[];
   /** Whether no answer is declared. */
   readonly oneWay: boolean;
   /** The soapActions of its bindings; the empty one is left out. */
@@ -61,6 +65,8 @@ export function bareService(elements: readonly Name[]): Service {
       name: input.local,
       style: 'document',
       input,
+      output: null,
+      faults: [],
       oneWay: false,
       actions: { '1.1': [], '1.2': [] },
       addressing: [],

@@ -38,6 +38,9 @@ export interface AbstractOperation {
     readonly message: Name | null;
     readonly action: string | null;
   } | null;
+  /** The message of the answer; null: there is none, or its name cannot be resolved. */
+  readonly output: Name | null;
+  readonly faults: readonly { readonly name: string; readonly message: Name | null }[];
   readonly oneWay: boolean;
   readonly line: number;
 }
@@ -56,6 +59,9 @@ export interface BoundOperation {
   readonly namespace: string;
   /** The parts that stand in the body; null: all. */
   readonly parts: readonly string[] | null;
+  /** The same of the answer. */
+  readonly outputNamespace: string;
+  readonly outputParts: readonly string[] | null;
   readonly line: number;
 }
 
@@ -81,6 +87,8 @@ export interface Reference {
 export interface SchemaElements {
   readonly namespace: string;
   readonly locals: readonly string[];
+  /** The `xsd:schema` itself. */
+  readonly root: Element;
 }
 
 export interface Description {
@@ -165,14 +173,23 @@ function readPortType(element: Element): PortType {
           ? null
           : {
               name: input.attributes.get('name') ?? null,
-              message: input.qname(input.attributes.get('message') ?? ''),
+              message: messageOf(input),
               action: action ?? null,
             },
+      output: messageOf(childrenOf(operation, WSDL, 'output')[0]),
+      faults: childrenOf(operation, WSDL, 'fault').map((fault) => ({
+        name: fault.attributes.get('name') ?? '',
+        message: messageOf(fault),
+      })),
       oneWay: childrenOf(operation, WSDL, 'output').length === 0,
       line: operation.line,
     };
   });
   return { local: element.attributes.get('name') ?? '', operations };
+}
+
+function messageOf(element: Element | undefined): Name | null {
+  return element === undefined ? null : element.qname(element.attributes.get('message') ?? '');
 }
 
 function soapChild(element: Element, local: string): Element | undefined {
@@ -188,18 +205,18 @@ function readBinding(element: Element): readonly Binding[] {
   const operations = childrenOf(element, WSDL, 'operation').map((operation): BoundOperation => {
     const own = soapChild(operation, 'operation');
     const input = childrenOf(operation, WSDL, 'input')[0];
+    const output = childrenOf(operation, WSDL, 'output')[0];
     const body = input === undefined ? undefined : bodyOf(input);
+    const answer = output === undefined ? undefined : bodyOf(output);
     return {
       name: operation.attributes.get('name') ?? '',
       inputName: input?.attributes.get('name') ?? null,
       style: (own?.attributes.get('style') ?? style) === 'rpc' ? 'rpc' : 'document',
       action: (own?.attributes.get('soapAction') ?? '').trim(),
       namespace: body?.attributes.get('namespace') ?? '',
-      parts:
-        body?.attributes
-          .get('parts')
-          ?.split(/\s+/)
-          .filter((part) => part !== '') ?? null,
+      parts: partsOf(body),
+      outputNamespace: answer?.attributes.get('namespace') ?? '',
+      outputParts: partsOf(answer),
       line: operation.line,
     };
   });
@@ -207,7 +224,12 @@ function readBinding(element: Element): readonly Binding[] {
   return [{ local: element.attributes.get('name') ?? '', version, portType, operations, line: element.line }];
 }
 
-/** The soap:body of an input, which MIME bindings put into a part. */
+function partsOf(body: Element | undefined): readonly string[] | null {
+  const parts = body?.attributes.get('parts');
+  return parts === undefined ? null : parts.split(/\s+/).filter((part) => part !== '');
+}
+
+/** The soap:body of an input or output, which MIME bindings put into a part. */
 function bodyOf(element: Element): Element | undefined {
   const own = soapChild(element, 'body');
   if (own !== undefined) return own;
@@ -244,7 +266,7 @@ function readSchemas(
       });
     }
     const locals = childrenOf(schema, XSD, 'element').map((element) => element.attributes.get('name') ?? '');
-    return { namespace, locals };
+    return { namespace, locals, root: schema };
   });
   return { schemas: elements, references, unlocated };
 }
