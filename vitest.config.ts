@@ -1,8 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
 // A test's suffix is its cost (CONTRIBUTING.md): `.test.ts` in process, `.pg.test.ts` on the shared embedded Postgres,
-// `.e2e.test.ts` on real processes, `.kafka.test.ts`, `.python.test.ts` and `.chromium.test.ts` where those are installed.
-const slow = ['**/*.e2e.test.ts', '**/*.python.test.ts', '**/*.kafka.test.ts', '**/*.parity.test.ts'];
+// `.e2e.test.ts` on real processes, `.kafka.test.ts` and `.chromium.test.ts` where those are installed.
+const slow = ['**/*.e2e.test.ts', '**/*.kafka.test.ts', '**/*.parity.test.ts'];
 const never = ['**/node_modules/**', '**/dist/**', '**/.types/**'];
 
 export default defineConfig({
@@ -23,12 +23,7 @@ export default defineConfig({
       {
         test: {
           name: 'e2e',
-          include: [
-            '*/test/**/*.e2e.test.ts',
-            'test/**/*.e2e.test.ts',
-            'test/**/*.python.test.ts',
-            '*/test/**/*.kafka.test.ts',
-          ],
+          include: ['*/test/**/*.e2e.test.ts', 'test/**/*.e2e.test.ts', '*/test/**/*.kafka.test.ts'],
           exclude: never,
           // Each of these starts a whole stack of processes: one at a time.
           fileParallelism: false,
