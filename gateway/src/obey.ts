@@ -282,13 +282,21 @@ export function answerItself(exchange: Exchange, status: 204, because: string): 
   exchange.end({ side: 'none', because, status, code: null });
 }
 
-/** A mistake of ours: the caller is told, once, and the log says what it was. */
-export function broken(exchange: Exchange, error: unknown, { observer }: Context): void {
+/**
+ * A mistake of ours: the caller is told, once, and the log says what it was.
+ * @param say how callers of the pipeline are told; default a problem
+ */
+export function broken(
+  exchange: Exchange,
+  error: unknown,
+  { observer }: Context,
+  say: NonNullable<Manner['refuse']> = refuse,
+): void {
   observer.log.error({ err: error, requestId: exchange.requestId }, 'a request could not be handled');
   if (exchange.ended) return;
   // Half an answer must look cut.
   if (exchange.res.headersSent) exchange.res.destroy();
-  refuse(
+  say(
     exchange,
     { code: 'GW_INTERNAL', detail: 'The facade could not handle this request.', retryAfterSeconds: null },
     'internal',

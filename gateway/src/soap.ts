@@ -114,7 +114,7 @@ export function serveSoap(exchange: Exchange, service: Service, context: Context
     timeoutMs: context.idleMs,
   })
     .then((found) => route(exchange, { service, found }, context))
-    .catch((error: unknown) => broken(exchange, error, context));
+    .catch((error: unknown) => broken(exchange, error, context, manner('1.1').refuse));
 }
 
 interface Read {
@@ -175,14 +175,14 @@ function passing(exchange: Exchange, found: Passage, context: Context): Body {
 }
 
 /** Refusals of the facade as faults of the request's version. */
-function manner(version: Version): Manner {
+function manner(version: Version): Manner & Required<Pick<Manner, 'refuse'>> {
   return {
     refuse: (exchange, refusal, because) => {
       const { cause } = refusal;
       if (cause instanceof SoapRefused) return turnAway(exchange, faultFor(cause.refused), cause.refused.because);
       turnAway(
         exchange,
-        faultOf(version, { code: faultCodeOf(refusal), reason: refusal.detail, gw: refusal.code }, statusOf(refusal)),
+        faultOf(version, { code: faultCodeOf(refusal), reason: refusal.detail, gw: refusal.code }),
         because,
         refusal,
       );
@@ -191,9 +191,6 @@ function manner(version: Version): Manner {
 }
 
 const faultCodeOf = ({ code }: Refusal): FaultCode => (codes[code].status < 500 ? 'Client' : 'Server');
-
-/** Many clients read a fault on 500 only; what says "try again" keeps the status that proxies and monitors know. */
-const statusOf = ({ code }: Refusal): number => (codes[code].status < 500 ? 500 : codes[code].status);
 
 function turnAway(exchange: Exchange, fault: FaultAnswer, because: string, refusal: Refusal | null = null): void {
   const { res, req } = exchange;

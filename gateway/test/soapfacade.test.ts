@@ -338,7 +338,7 @@ describe('an upstream that is down', () => {
   ] as const)('is a fault (%s)', async (version, namespace, headers, code) => {
     const gate = await front(yaml({ legacy: await nobody(), stage: 'legacy' }));
     const answer = await post(gate, message('CancelOrder', '', namespace), headers);
-    expect(faultOf(answer)).toMatchObject({ status: 502, version, code });
+    expect(faultOf(answer)).toMatchObject({ status: 500, version, code });
     expect(answer.body.toString()).toContain('GW_UPSTREAM_UNREACHABLE');
     expect(answer.body.toString()).not.toMatch(/ECONN|127\.0\.0\.1/);
     await settled(gate, 1);
@@ -355,7 +355,7 @@ describe('an upstream that is down', () => {
       'unreachable',
     ]);
     expect(legacy.seen).toMatchObject([{ sha256: sha256(body) }]);
-    expect(faultOf(await post(gate, message('CancelOrder')))).toMatchObject({ status: 502, code: 'Server' });
+    expect(faultOf(await post(gate, message('CancelOrder')))).toMatchObject({ status: 500, code: 'Server' });
     expect(legacy.seen).toHaveLength(1);
     await settled(gate, 2);
   });
@@ -371,7 +371,7 @@ describe('an operation at', () => {
       const legacy = await upstream(saying('legacy'));
       const gate = await front(yaml({ legacy: legacy.url, stage: 'held' }));
       const first = await post(gate, message('GetOrder', '', namespace), headers);
-      expect(faultOf(first)).toMatchObject({ status: 503, version, code: codes.held });
+      expect(faultOf(first)).toMatchObject({ status: 500, version, code: codes.held });
       expect(Number(first.headers['retry-after'])).toBeGreaterThan(0);
       expect(first.headers).toMatchObject({
         'banyan-served-by': 'none',

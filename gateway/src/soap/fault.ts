@@ -1,5 +1,6 @@
 /**
- * The facade's own faults as HTTP answers. HTTP 500 unless the code has a status that HTTP clients know what to do with.
+ * The facade's own faults as HTTP answers. HTTP 500, on which alone every client looks for a fault, unless the message could not be
+ * read at all and HTTP has a word for why.
  */
 import { contentTypeOf, faultText, type FaultText } from '../core/soap/fault.ts';
 import type { Version } from '../core/soap/refusal.ts';

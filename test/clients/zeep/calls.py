@@ -11,7 +11,7 @@ import sys
 
 from lxml import etree
 from zeep import Client, Settings
-from zeep.exceptions import Fault
+from zeep.exceptions import Fault, LookupError, NamespaceError
 from zeep.helpers import serialize_object
 from zeep.transports import Transport
 
@@ -64,7 +64,7 @@ def typed(client, detail):
     try:
         element = client.get_element(first.tag)
         return {"name": name, "fields": plain(serialize_object(element.parse(first, client.wsdl.types), dict))}
-    except LookupError:
+    except (LookupError, NamespaceError):
         return {"name": name, "fields": first.text}
 
 
