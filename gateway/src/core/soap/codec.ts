@@ -3,7 +3,14 @@
  * nothing guessed. The JSON form is the one of `type.ts`. Compiled once, at load; used for every message.
  */
 import type { Json } from '../json.ts';
-import type { Attribute, BadName, Name } from './scope.ts';
+import { Reader } from './decode.ts';
+import { encode } from './encode.ts';
+import type { Names } from './facet.ts';
+import { compile } from './program.ts';
+import type { Schemas } from './schema.ts';
+import type { Attribute, Name } from './scope.ts';
+import { shapeOf } from './shape.ts';
+import { Unusable } from './simple.ts';
 import type { Shape } from './type.ts';
 
 /** What a message breaks, and where: `GetOrder/order/items[2]/quantity`, counted from 1. */
@@ -18,9 +25,6 @@ export type Decoded = { readonly kind: 'value'; readonly value: Json } | Invalid
 
 export type Encoded = { readonly kind: 'xml'; readonly text: string } | Invalid;
 
-/** Resolves a QName in a value, with the declarations in force at the element that was opened last. `Scope#resolve` is one. */
-export type Resolve = (name: string, fallback?: string) => Name | BadName;
-
 /**
  * Takes one element as it is read. Whatever comes behind something invalid is ignored. Tags must match, and names must have been
  * checked, as a parser does.
@@ -28,9 +32,9 @@ export type Resolve = (name: string, fallback?: string) => Name | BadName;
 export interface Decoder {
   /**
    * @param attributes as they stand in the tag, namespace declarations among them
-   * @param resolve for attributes with a prefix, `xsi:type` and QNames
+   * @param names the declarations in force at this element: a `Scope` that has entered it
    */
-  open(name: Name, attributes: readonly Attribute[], resolve: Resolve): void;
+  open(name: Name, attributes: readonly Attribute[], names: Names): void;
   /** Characters of the element that is open, references and CDATA resolved; in as many pieces as may be. */
   text(text: string): void;
   close(): void;
@@ -54,3 +58,24 @@ export type CodecOf =
   | { readonly kind: 'codec'; readonly codec: Codec }
   /** A sentence with its file and line. */
   | { readonly kind: 'unusable'; readonly because: string };
+
+/** Compiles the codec of a global element; to be kept as long as the schemas are. */
+export function codecOf(schemas: Schemas, element: Name): CodecOf {
+  const shaped = shapeOf(schemas, element);
+  if (shaped.kind === 'unusable') return shaped;
+  const { shape } = shaped;
+  try {
+    const program = compile(shape);
+    const codec: Codec = {
+      element,
+      shape,
+      decoder: () => new Reader(program),
+      encode: (value) => encode(program, value),
+    };
+    return { kind: 'codec', codec };
+  } catch (error) {
+    if (error instanceof Unusable)
+      return { kind: 'unusable', because: `the element ${element.local}: ${error.message}` };
+    throw error;
+  }
+}

@@ -80,6 +80,11 @@ export class Scope {
     return this.#resolve(name, fallback);
   }
 
+  /** Resolves a QName in a value: without a prefix it is in the default namespace. */
+  inValue(name: string): Name | BadName {
+    return this.#resolve(name, this.#bindings.get('')?.at(-1) ?? '');
+  }
+
   /** Takes an element's declarations, then checks its attributes' names. */
   #take(attributes: readonly Attribute[]): string | null {
     let prefixed = 0;
