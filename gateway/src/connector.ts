@@ -1,5 +1,6 @@
 /**
- * Connections to upstreams, with what undici 7.30 needs to outlive bad requests and bad timing.
+ * Connections for second questions, with what undici 7.30 needs to outlive bad requests and bad timing. (Callers' requests go over our
+ * own: `wire/`.)
  *
  * A pool takes a client that refuses a request for a busy one, and waits for ever for it to become free: as many bad requests as
  * there are connections would cut the upstream off (`pool-base.js`). So a client with nothing in hand says that it is free.
@@ -11,35 +12,9 @@
 import type { Socket } from 'node:net';
 import { buildConnector, Client, type Dispatcher } from 'undici';
 
-/** A connection, to a request that it carries. */
-export interface Carrier {
-  /** Counts one more request. @returns how many it had carried since it was opened, without this one */
-  count(): number;
-}
-
-/** A handler that wants to know which connection carries it; told before `onConnect`. */
-export interface Carried extends Dispatcher.DispatchHandler {
-  carriedBy(carrier: Carrier): void;
-}
-
-class Connection extends Client implements Carrier {
-  #carried = 0;
-
-  constructor(origin: URL, options: object) {
-    super(origin, options);
-    this.on('connect', () => {
-      this.#carried = 0;
-    });
-  }
-
+class Connection extends Client {
   override dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
-    if ('carriedBy' in handler) (handler as Carried).carriedBy(this);
     return super.dispatch(options, handler) || this.stats.size === 0;
-  }
-
-  count(): number {
-    this.#carried += 1;
-    return this.#carried - 1;
   }
 }
 

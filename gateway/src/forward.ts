@@ -1,5 +1,5 @@
 /**
- * The direct forwarder: one request to one server through undici's dispatch, the answer straight into the caller's response.
+ * The direct forwarder: one request on one connection of one server, the answer straight into the caller's response.
  * Bodies stream both ways with back-pressure; nothing is parsed, decoded or kept. A small request body is collected first,
  * because sending it as one buffer costs half of streaming it (docs/adr/0005).
  *
@@ -11,21 +11,21 @@
 import { STATUS_CODES, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
-import { errors, type Dispatcher } from 'undici';
 import { CallerGone, CallerSlow } from './body.ts';
-import type { Carried, Carrier } from './connector.ts';
 import { homeward, trailing, type Fields } from './core/field.ts';
+import type { Head } from './core/wire/head.ts';
 import { fieldOf } from './core/flat.ts';
 import { rehome, withHost } from './core/home.ts';
 import { next, type Failed } from './core/retry.ts';
-import { codes, GatewayError } from './error.ts';
-import { failureOf, howFailed, Late } from './failure.ts';
+import { codes, type GatewayError } from './error.ts';
+import { failureOf, howFailed, isCrowded, Late } from './failure.ts';
 import type { Member } from './member.ts';
 import type { Outcome, Settle } from './breaker.ts';
 import type { Tee } from './shadow/tee.ts';
 import type { Marks } from './marks.ts';
-import { afterHeads, inform, reasonOf, textOf, type Sink } from './sink.ts';
+import { afterHeads, inform, type Sink } from './sink.ts';
 import type { Server } from './upstream.ts';
+import { WireError, type Call, type Link } from './wire/call.ts';
 
 /** What of the body is in hand: all of it, or a stream of what came and is still to come. */
 export type Body =
@@ -75,7 +75,7 @@ export interface Forwarder {
   forward(request: Forward, done: (result: Result) => void): void;
 }
 
-/** Through undici, into the caller's response. */
+/** On our own connections, into the caller's response. */
 export const direct: Forwarder = { forward };
 
 // A WSDL with its schemas inline is some hundred KiB; a document to be rewritten is held whole.
@@ -91,24 +91,17 @@ export function forward(request: Forward, done: (result: Result) => void): void 
 
 const NONE: readonly Member[] = [];
 
-function bodyOf(body: Body): Buffer | Readable | null {
-  if (body.kind === 'none') return null;
-  return body.kind === 'whole' ? body.bytes : body.source;
-}
-
-/** Undici's old-style handler, with raw header arrays: 1.5 to 1.8 times the throughput of every other way through it. */
-class Handler implements Carried {
+/** One request's way there and back; `forward` makes one for each. */
+class Handler implements Call {
   readonly #request: Forward;
   readonly #settle: Settle;
   readonly #done: (result: Result) => void;
   readonly #socket: Socket;
-  #abort: ((error: Error) => void) | null = null;
-  #wait: NodeJS.Timeout | undefined;
+  #link: Link | null = null;
   #total: NodeJS.Timeout | undefined;
   #member: Member;
   /** Members whose connections could not be opened. */
   #tried: readonly Member[] = NONE;
-  #carrier: Carrier | null = null;
   #reused = false;
   /** Whether a byte of this attempt may have left, one of any attempt, and all of this one. */
   #sent = false;
@@ -122,10 +115,7 @@ class Handler implements Carried {
   #held: Buffer[] | null = null;
   #heldBytes = 0;
   #fields: Fields = [];
-  #resume: () => void = () => undefined;
   #wrote = false;
-  /** Whether undici has it and no connection for it yet. */
-  #queued = false;
   #interim = 0;
   /** What the answer's body is to have; NaN when it is not told. */
   #length = NaN;
@@ -143,100 +133,88 @@ class Handler implements Carried {
     if (this.#socket.closed) queueMicrotask(this.#onClose);
   }
 
+  get method(): string {
+    return this.#request.method;
+  }
+
+  get path(): string {
+    return this.#request.path;
+  }
+
+  get fields(): Fields {
+    const { host } = this.#member;
+    return host === null ? this.#request.headers : withHost(this.#request.headers, host);
+  }
+
+  get body(): Body {
+    return this.#request.body;
+  }
+
+  get safe(): boolean {
+    return this.#request.safe;
+  }
+
   start(): void {
     const { deadline } = this.#request;
     if (deadline !== null) this.#total = setTimeout(() => this.#runOut(), Math.max(0, deadline - performance.now()));
     this.#member.begin();
-    this.#dispatch();
-  }
-
-  #dispatch(): void {
-    const { path, method, headers, body, server } = this.#request;
-    const { connectMs, headersMs, bodyMs } = server.upstream.timeout;
-    const { host } = this.#member;
-    this.#queued = true;
-    this.#member.dispatch(
-      {
-        path,
-        method: method as Dispatcher.HttpMethod,
-        headers: (host === null ? headers : withHost(headers, host)) as string[],
-        body: bodyOf(body),
-        headersTimeout: headersMs,
-        bodyTimeout: bodyMs,
-      },
-      this,
-      this.#renewed,
-    );
-    // Gives up when no connection has become free in time, at whatever URL.
-    if (this.#abort === null && !this.#ended) this.#wait ??= setTimeout(() => this.#giveUp(), connectMs + headersMs);
-  }
-
-  #giveUp(): void {
-    const { name } = this.#request.server.upstream;
-    const error = new GatewayError('GW_UPSTREAM_TIMEOUT', `Upstream ${name} has no connection free.`);
-    // What keeps its connections busy is counted by itself.
-    this.#end('abandoned', { kind: 'failed', error, sent: this.#everSent });
+    this.#member.dispatch(this, false);
   }
 
   #runOut(): void {
-    const error = new Late(this.#request.server.upstream.name);
-    if (this.#abort !== null) this.#abort(error);
-    else this.#end('abandoned', { kind: 'failed', error, sent: this.#everSent });
+    this.#giveUp(new Late(this.#request.server.upstream.name));
   }
 
   /** The caller's connection has closed; before the answer was whole, the caller has left. */
   readonly #onClose = (): void => {
-    if (this.#ended) return;
-    if (this.#abort === null) return this.#end('abandoned', { kind: 'abandoned' });
-    this.#abort(new CallerGone('the caller has left'));
+    if (!this.#ended) this.#giveUp(new CallerGone('the caller has left'));
   };
 
-  carriedBy(carrier: Carrier): void {
-    this.#carrier = carrier;
+  #giveUp(error: Error): void {
+    if (this.#link !== null) return this.#link.abort(error);
+    this.#member.cancel(this);
+    const gone = error instanceof CallerGone;
+    this.#end(
+      'abandoned',
+      gone
+        ? { kind: 'abandoned' }
+        : { kind: 'failed', error: failureOf(error, this.#name, false), sent: this.#everSent },
+    );
   }
 
-  onConnect(abort: (error?: Error) => void): void {
-    clearTimeout(this.#wait);
-    this.#wait = undefined;
-    // It ended while it waited: nothing of it is sent. To abort it would cost the connection, which others wait for.
-    if (this.#ended) throw new CallerGone('the caller has left');
-    this.#queued = false;
-    this.#abort = abort;
+  get #name(): string {
+    return this.#request.server.upstream.name;
+  }
+
+  begun(link: Link): void {
+    this.#link = link;
+    this.#reused = link.reused;
     this.#request.marks.reached(this.#member.url);
-    this.#reused = this.#carrier !== null && this.#carrier.count() > 0;
-    // Written in the same turn, but for a stream: its head goes out with its first bytes.
-    if (this.#request.body.kind !== 'stream') this.#sent = this.#everSent = this.#wholeSent = true;
   }
 
-  onBodySent(): void {
+  sent(whole: boolean): void {
     this.#sent = this.#everSent = true;
+    this.#wholeSent ||= whole;
   }
 
-  onRequestSent(): void {
-    this.#sent = this.#everSent = this.#wholeSent = true;
-  }
-
-  onResponseStarted(): void {
+  started(): void {
     this.#began = true;
   }
 
-  onHeaders(status: number, raw: Buffer[], resume: () => void, statusText: string): boolean {
-    if (status < 200) return this.#inform(status, raw, statusText);
+  head({ status, reason, fields }: Head): void {
+    if (status < 200) return this.#inform(status, reason, fields);
     this.#status = status;
     this.#request.marks.head = performance.now();
-    this.#resume = resume;
     const { res, own, rewrite } = this.#request;
-    const fields = textOf(raw);
     this.#request.tee?.head(status, fields);
     if (rewrite !== null && this.#request.method !== 'HEAD') {
       this.#held = [];
       this.#fields = fields;
-      return true;
+      return;
     }
     this.#length = Number(fieldOf(fields, 'content-length') ?? NaN);
-    res.writeHead(status, reasonOf(statusText), homeward(this.#rehomed(fields), own(), this.#canTrail()));
+    res.writeHead(status, reason, homeward(this.#rehomed(fields), own(), this.#canTrail()));
     afterHeads(this);
-    return true;
   }
 
   #rehomed(fields: Fields): Fields {
@@ -249,15 +227,15 @@ class Handler implements Carried {
     return this.#request.req.httpVersionMinor > 0 && this.#request.method !== 'HEAD' && mayHaveBody(this.#status);
   }
 
-  /** An answer before the answer. A caller of HTTP/1.0 would take it for the answer. */
-  #inform(status: number, raw: Buffer[], reason: string): true {
+  /** An answer before the answer. A caller of HTTP/1.0 would take it for the answer; one who asked for leave to send has it. */
+  #inform(status: number, reason: string, fields: Fields): void {
     this.#interim += 1;
     const { res, req } = this.#request;
-    // A status that is none; and a server that only ever says that it is about to answer, for which undici would wait for ever.
-    if (status < 100 || this.#interim > MAX_INTERIM_IN_ALL) throw new Error(`an answer with status ${status}`);
-    if (this.#interim <= MAX_INTERIM && req.httpVersionMinor > 0)
-      inform(res, status, reasonOf(reason), homeward(textOf(raw), []));
-    return true;
+    // A server that only ever says that it is about to answer.
+    if (this.#interim > MAX_INTERIM_IN_ALL)
+      return this.#link?.abort(new WireError('garbled', `more than ${MAX_INTERIM_IN_ALL} interim answers came`));
+    if (status !== 100 && this.#interim <= MAX_INTERIM && req.httpVersionMinor > 0)
+      inform(res, status, reason, homeward(fields, []));
   }
 
   /** The head has been written, and what came with it: a body that is still to come must not hold it back. */
@@ -265,16 +243,14 @@ class Handler implements Carried {
     if (!this.#wrote && !this.#ended) this.#request.res.flushHeaders();
   }
 
-  onData(chunk: Buffer): boolean {
+  data(chunk: Buffer): boolean {
     if (this.#held !== null) {
       this.#heldBytes += chunk.length;
       if (this.#heldBytes > MAX_REWRITE_BYTES)
-        this.#abort?.(new Error(`a description has at most ${MAX_REWRITE_BYTES} bytes`));
+        this.#link?.abort(new WireError('garbled', `a description has at most ${MAX_REWRITE_BYTES} bytes`));
       else this.#held.push(chunk);
       return true;
     }
-    // Nothing is handed over when the connection ends behind a paused answer (`connector.ts`), and must not pause it again.
-    if (chunk.length === 0) return true;
     this.#wrote = true;
     const { res, tee, marks } = this.#request;
     marks.bytesOut += chunk.length;
@@ -285,6 +261,7 @@ class Handler implements Carried {
       return true;
     }
     if (res.write(chunk)) return true;
+    if (this.#stalled) return false;
     this.#stalled = true;
     // Node's server cuts a connection off that has been idle for as long; bytes that leave are no idleness.
     this.#socket.setTimeout(this.#request.idleMs);
@@ -295,18 +272,17 @@ class Handler implements Carried {
   readonly #onDrain = (): void => {
     this.#stalled = false;
     this.#socket.setTimeout(0);
-    this.#resume();
+    this.#link?.resume();
   };
 
-  onComplete(trailers: readonly (string | Buffer)[] | null): void {
+  done(trailers: Fields | null): void {
     const { res, rewrite, own } = this.#request;
     if (this.#held !== null && rewrite !== null) {
       const { fields, body } = rewrite(this.#status, this.#fields, Buffer.concat(this.#held));
       res.writeHead(this.#status, STATUS_CODES[this.#status] ?? '', homeward(fields, own()));
       res.end(body);
     } else {
-      if (trailers !== null && trailers.length > 0)
-        res.addTrailers(trailing(trailers.map((part) => (typeof part === 'string' ? part : part.toString('latin1')))));
+      if (trailers !== null) res.addTrailers(trailing(trailers));
       if (this.#whole === null) res.end();
       else res.end(this.#whole);
     }
@@ -318,22 +294,19 @@ class Handler implements Carried {
     });
   }
 
-  onError(given: Error): void {
-    if (this.#ended) return this.#queued ? this.#request.server.left() : undefined;
-    this.#queued = false;
-    // undici holds a 304's length against it, which is that of the answer to a GET (RFC 9110, section 8.6).
-    if (this.#status === 304 && given instanceof errors.ResponseContentLengthMismatchError)
-      return this.onComplete(null);
+  failed(given: Error): void {
+    if (this.#ended) return;
     const error = given.cause instanceof CallerGone || given.cause instanceof CallerSlow ? given.cause : given;
     const { res, server } = this.#request;
     if (error instanceof CallerGone || this.#socket.destroyed) return this.#end('abandoned', { kind: 'abandoned' });
-    const how = howFailed(error, this.#abort !== null);
+    const how = howFailed(error);
     if (how !== 'other') server.broke(this.#member);
     if (this.#again(how)) return;
-    const failure = failureOf(error, server.upstream.name, this.#sent);
-    const outcome = this.#isCallers(failure) ? 'abandoned' : 'failure';
+    const failure = failureOf(error, this.#name, this.#sent);
+    const outcome = isCrowded(error) || this.#isCallers(failure) ? 'abandoned' : 'failure';
     if (!res.headersSent) return this.#end(outcome, { kind: 'failed', error: failure, sent: this.#everSent });
-    // A body that ends early must look cut: no final chunk, no complete length.
+    // What came of it is told; a body that ends early must look cut: no final chunk, no complete length.
+    if (!this.#wrote) res.flushHeaders();
     res.destroy();
     this.#end(outcome, { kind: 'answered', status: this.#status, head: this.#request.marks.head, complete: false });
   }
@@ -347,8 +320,8 @@ class Handler implements Carried {
   /** Sends it again where that is right. Returns whether it does. */
   #again(how: Failed['how']): boolean {
     const { server, safe, body } = this.#request;
-    // undici has destroyed a stream that had a connection.
-    if (body.kind === 'stream' && this.#abort !== null) return false;
+    // A stream that had a connection has been read.
+    if (body.kind === 'stream' && this.#link !== null) return false;
     const what = next({
       how,
       sent: this.#sent,
@@ -368,26 +341,21 @@ class Handler implements Carried {
     }
     server.again(what);
     this.#renewed ||= what === 'fresh';
-    this.#abort = null;
-    this.#carrier = null;
+    this.#link = null;
     this.#sent = this.#wholeSent = false;
-    // Not in this turn: undici is in the middle of clearing the connection away.
-    queueMicrotask(() => {
-      if (!this.#ended) this.#dispatch();
-    });
+    this.#member.dispatch(this, this.#renewed);
     return true;
   }
 
   #end(outcome: Outcome, result: Result): void {
     if (this.#ended) return;
     this.#ended = true;
-    clearTimeout(this.#wait);
     clearTimeout(this.#total);
     this.#socket.off('close', this.#onClose);
     this.#settle(outcome);
     if (this.#began) this.#request.server.answered(this.#member);
     this.#member.end();
-    this.#request.server.release(this.#queued);
+    this.#request.server.release();
     this.#done(result);
   }
 }

@@ -1,16 +1,13 @@
-/**
- * One URL of an upstream: its pool of connections, what it has in hand, and whether it is in. Requests that have met a connection
- * at its end are sent once more through a second pool, whose every connection is fresh and carries one request.
- */
-import { Pool, type Dispatcher } from 'undici';
-import { connection, connector } from './connector.ts';
+/** One URL of an upstream: its connections, what it has in hand, and whether it is in. */
 import type { Candidate } from './core/balance.ts';
 import { broke, CALM, isOut, type Ejection } from './core/eject.ts';
 import { checked, HEALTHY, type Health } from './core/health.ts';
 import { hostFor } from './core/home.ts';
 import type { Upstream } from './core/table.ts';
+import type { Call } from './wire/call.ts';
+import { Pool } from './wire/pool.ts';
 
-// Undici gives up on a keep-alive connection before the usual 5 s of a node server, so that we do not send into a closing one.
+// A kept connection is given up before the usual 5 s of a node server, so that we do not send into a closing one.
 const KEEP_ALIVE_MS = 4_000;
 // Of an answer's head: as much as a request's may have (`door.ts`).
 const MAX_HEAD_BYTES = 80 * 1024;
@@ -22,9 +19,7 @@ export class Member implements Candidate {
   readonly url: string;
   /** What it is told as `Host`; null: what the caller said. */
   readonly host: string | null;
-  readonly #upstream: Upstream;
   readonly #pool: Pool;
-  #fresh: Pool | null = null;
   #outstanding = 0;
   #ejection: Ejection = CALM;
   #health: Health = HEALTHY;
@@ -32,8 +27,15 @@ export class Member implements Candidate {
   constructor(upstream: Upstream, url: string) {
     this.url = url;
     this.host = hostFor(upstream, url);
-    this.#upstream = upstream;
-    this.#pool = poolOf(upstream, url, 1);
+    const { connections, timeout } = upstream;
+    this.#pool = new Pool(url, {
+      connections,
+      connectMs: timeout.connectMs,
+      headMs: timeout.headersMs,
+      bodyMs: timeout.bodyMs,
+      idleMs: KEEP_ALIVE_MS,
+      mostHead: MAX_HEAD_BYTES,
+    });
   }
 
   get outstanding(): number {
@@ -59,12 +61,14 @@ export class Member implements Candidate {
     this.#outstanding -= 1;
   }
 
-  /** @param fresh on a connection that has carried nothing yet, and will carry nothing else */
-  dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler, fresh: boolean): void {
-    if (!fresh) return void this.#pool.dispatch(options, handler);
-    // Undici's word for a connection that is closed behind its request.
-    this.#fresh ??= poolOf(this.#upstream, this.url, 0);
-    this.#fresh.dispatch(options, handler);
+  /** @param fresh on a connection that has carried nothing yet */
+  dispatch(call: Call, fresh: boolean): void {
+    this.#pool.dispatch(call, fresh);
+  }
+
+  /** Gives up a call that waits for a connection. */
+  cancel(call: Call): void {
+    this.#pool.cancel(call);
   }
 
   /** It has answered. Returns whether it had been ejected, and not answered since. */
@@ -86,23 +90,11 @@ export class Member implements Candidate {
 
   /** Closes the connections once the requests under way have ended. */
   close(): void {
-    for (const pool of [this.#pool, this.#fresh]) pool?.close().catch(() => undefined);
+    this.#pool.close();
   }
 
-  async destroy(): Promise<void> {
-    await Promise.all([this.#pool.destroy(), this.#fresh?.destroy()]);
+  /** Ends everything now. */
+  destroy(): void {
+    this.#pool.destroy();
   }
-}
-
-function poolOf(upstream: Upstream, url: string, pipelining: 0 | 1): Pool {
-  return new Pool(url, {
-    connections: upstream.connections,
-    pipelining,
-    factory: connection,
-    connect: connector(upstream.timeout.connectMs),
-    headersTimeout: upstream.timeout.headersMs,
-    bodyTimeout: upstream.timeout.bodyMs,
-    keepAliveTimeout: KEEP_ALIVE_MS,
-    maxHeaderSize: MAX_HEAD_BYTES,
-  });
 }

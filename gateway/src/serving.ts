@@ -119,7 +119,8 @@ export class Serving {
       const looking = setInterval(look, REAP_MS);
     });
     for (const socket of this.#sockets) socket.destroy();
-    await Promise.allSettled([closed ?? this.facade.close(), this.generations.fleet.destroy()]);
+    this.generations.fleet.destroy();
+    await Promise.allSettled([closed ?? this.facade.close()]);
   }
 
   #reap(): void {
@@ -132,7 +133,8 @@ export class Serving {
   async destroy(): Promise<void> {
     this.#shadows.close();
     for (const socket of this.#sockets) socket.destroy();
-    await Promise.allSettled([this.facade.close(), this.generations.fleet.destroy()]);
+    this.generations.fleet.destroy();
+    await Promise.allSettled([this.facade.close()]);
   }
 }
 

@@ -3,7 +3,6 @@
  * for: answers before the answer, and heads that must not wait for their body.
  */
 import { ServerResponse } from 'node:http';
-import { printable } from './core/field.ts';
 import { headText } from './problem.ts';
 
 /** As much of node's response as a forwarder uses, with node's meaning. */
@@ -52,18 +51,4 @@ function flush(): void {
   const due = heads;
   heads = [];
   for (const headed of due) headed.flushHead();
-}
-
-const ASCII = /^[\x20-\x7e]*$/;
-
-/** undici reads the reason as UTF-8, node writes it as latin1: of what is neither, something that can be written is left. */
-export function reasonOf(text: string): string {
-  return ASCII.test(text) ? text : printable(Buffer.from(text).toString('latin1'));
-}
-
-/** Fields as undici hands them over, as flat text: a byte is a character. */
-export function textOf(raw: readonly Buffer[]): string[] {
-  const fields: string[] = [];
-  for (const part of raw) fields.push(part.toString('latin1'));
-  return fields;
 }

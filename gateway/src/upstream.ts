@@ -38,8 +38,6 @@ export class Server {
   readonly #most: number;
   #budget: Budget;
   #outstanding = 0;
-  /** Requests that have ended, and still wait for a connection in undici's queue, which nothing can be taken out of. */
-  #left = 0;
   /** Requests since it began, those of others included. */
   #taken = 0;
   #turn = 0;
@@ -74,7 +72,7 @@ export class Server {
   }
 
   get full(): boolean {
-    return this.#outstanding + this.#left >= this.#most;
+    return this.#outstanding >= this.#most;
   }
 
   /** Requests that went on to another URL, because a connection could not be opened. */
@@ -105,16 +103,10 @@ export class Server {
     this.#taken += 1;
   }
 
-  /** @param queued whether it still waits for a connection: it takes up room there until it has `left` */
-  release(queued: boolean = false): void {
+  /** It has ended. */
+  release(): void {
     this.#outstanding -= 1;
-    if (queued) this.#left += 1;
     if (this.#retired && this.#outstanding === 0) this.#end();
-  }
-
-  /** What was released while it was queued has left the queue. */
-  left(): void {
-    this.#left -= 1;
   }
 
   /** A connection to `member` could not be opened, or ended before an answer. */
@@ -181,10 +173,10 @@ export class Server {
   }
 
   /** Ends everything now. */
-  async destroy(): Promise<void> {
+  destroy(): void {
     this.#stop();
     this.breaker.close();
-    await Promise.all(this.members.map((member) => member.destroy()));
+    for (const member of this.members) member.destroy();
   }
 }
 
@@ -222,8 +214,9 @@ export class Fleet {
     for (const server of dropped) server.retire();
   }
 
-  async destroy(): Promise<void> {
-    await Promise.all([...this.#servers.values()].map((server) => server.destroy()));
+  /** Ends everything now. */
+  destroy(): void {
+    for (const server of this.#servers.values()) server.destroy();
   }
 }
 

@@ -40,7 +40,7 @@ async function logged(
   onTestFinished(async () => {
     shadows.close();
     await app.close();
-    await generations.fleet.destroy();
+    generations.fleet.destroy();
   });
   const line = async (): Promise<Line> => {
     await until(() => text.includes('"answered"'));

@@ -46,7 +46,7 @@ async function logged(
   const url = await app.listen({ host: '127.0.0.1', port: 0 });
   onTestFinished(async () => {
     await app.close();
-    await generations.fleet.destroy();
+    generations.fleet.destroy();
   });
   return { url, lines, metrics: () => metrics.text(generations) };
 }

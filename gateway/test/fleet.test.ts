@@ -261,7 +261,7 @@ describe('callers who leave while they wait for a connection', () => {
     expect(connections).toBe(1);
   });
 
-  test('take up room in the queue, which has an end, until it moves', async () => {
+  test('leave their places in the queue to others', async () => {
     const held: (() => void)[] = [];
     const slow = await upstream((_req, res) => void held.push(() => res.end('ok')));
     const gate = await front(table([slow.url], 'connections: 1, timeout: { headers: 30s }'));
@@ -274,7 +274,6 @@ describe('callers who leave while they wait for a connection', () => {
       client.socket.destroy();
       await until(async () => (await gate.outstanding()) === 1);
     }
-    expect(problem(await ask(`${gate.url}/shed`))).toMatchObject({ code: 'GW_OVERLOADED' });
     held[0]?.();
     expect((await first).status).toBe(200);
     const next = ask(`${gate.url}/next`);

@@ -254,7 +254,7 @@ describe.each(FORWARDERS)('through %s', (forwarder) => {
     await client.sees(/ok$/);
     expect(seen).toHaveLength(1);
     expect(seen[0]).toMatch(/^(?:GET|POST) \/a HTTP\/1\.1\r\nhost: a\r\n/i);
-    expect(seen[0]?.match(/content-length: (\S*)/gi) ?? []).toEqual(
+    expect(seen[0]?.toLowerCase().match(/content-length: (\S*)/g) ?? []).toEqual(
       request.startsWith('POST') ? ['content-length: 2'] : [],
     );
   });
