@@ -20,6 +20,9 @@ export interface Call {
   readonly input: Readonly<Record<string, unknown>>;
   /** Names in `input` that are attributes, for clients that must be told. */
   readonly attributes?: readonly string[];
+  /** PEM files with which zeep signs its messages and verifies the answers; in all calls of a WSDL, or in none. */
+  readonly key?: string;
+  readonly certificate?: string;
 }
 
 /** What a client understood. Every scalar is a text, nil and absent are null. */

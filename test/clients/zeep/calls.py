@@ -20,12 +20,24 @@ TIMEOUT_SECONDS = 20
 clients = {}
 
 
+def signing(call):
+    """Signs what goes and verifies what comes, where the call names a key."""
+    if "key" not in call:
+        return None
+    import xmlsec
+    from zeep.wsse.signature import BinarySignature
+
+    methods = (xmlsec.Transform.RSA_SHA256, xmlsec.Transform.SHA256)
+    return BinarySignature(call["key"], call["certificate"], None, *methods)
+
+
 def service(call):
     key = (call["wsdl"], call["port"])
     if key not in clients:
         if call["wsdl"] not in clients:
             transport = Transport(timeout=TIMEOUT_SECONDS, operation_timeout=TIMEOUT_SECONDS)
-            clients[call["wsdl"]] = Client(call["wsdl"], transport=transport, settings=Settings(strict=True))
+            settings = Settings(strict=True)
+            clients[call["wsdl"]] = Client(call["wsdl"], transport=transport, settings=settings, wsse=signing(call))
         clients[key] = clients[call["wsdl"]].bind(call["service"], call["port"])
     return clients[call["wsdl"]], clients[key]
 
