@@ -18,10 +18,18 @@ export interface Load {
   readonly customers: readonly string[];
   /** Bytes of each request's body. */
   readonly body: number;
+  /** The body itself, where its bytes matter: `body` is not looked at then. */
+  readonly message?: Message;
   readonly connections: number;
   readonly seconds: number;
   /** Requests a second in an open loop; null: a closed loop. */
   readonly perSecond: number | null;
+}
+
+export interface Message {
+  /** The Content-Type. */
+  readonly type: string;
+  readonly text: string;
 }
 
 export interface Loaded {
@@ -154,13 +162,14 @@ async function run(load: Load): Promise<Loaded> {
   return { requests: sorted.length, failures, seconds, p50: at(0.5), p99: at(0.99) };
 }
 
-function requestsOf({ method, paths, customers, body }: Load): readonly Buffer[] {
-  const length = body === 0 ? '' : `content-type: application/json\r\ncontent-length: ${body}\r\n`;
+function requestsOf({ method, paths, customers, body, message }: Load): readonly Buffer[] {
+  const { type, text } = message ?? { type: 'application/json', text: 'x'.repeat(body) };
+  const length = text === '' ? '' : `content-type: ${type}\r\ncontent-length: ${Buffer.byteLength(text)}\r\n`;
   return Array.from({ length: Math.max(paths.length, customers.length) }, (_, index) => {
     const path = paths[index % paths.length] ?? '/';
     const customer = customers[index % customers.length] ?? '';
     const head = `${method} ${path} HTTP/1.1\r\nhost: bench.test\r\nx-customer-id: ${customer}\r\n${length}\r\n`;
-    return Buffer.from(head + 'x'.repeat(body));
+    return Buffer.from(head + text);
   });
 }
 

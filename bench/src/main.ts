@@ -12,6 +12,7 @@ import { PEERS } from './facade/peer.ts';
 import { facade } from './facade/run.ts';
 import { NAMES } from './facade/workload.ts';
 import { shadow } from './shadow/run.ts';
+import { NAMES as SOAP_NAMES, soap } from './soap/run.ts';
 import { sync } from './sync/run.ts';
 
 interface Offer {
@@ -43,6 +44,13 @@ const BENCHES: Readonly<Record<string, Offer>> = {
     seconds: 6,
     what: 'what callers notice of all their reads being asked a second time, of a side that hangs',
   },
+  soap: {
+    run: soap,
+    rounds: 5,
+    seconds: 2,
+    what: 'SOAP messages of 2 and 200 KB through the facade, beside bare @fastify/http-proxy and a REST route',
+    parts: { only: SOAP_NAMES, peers: [] },
+  },
   sync: {
     run: sync,
     rounds: 3,
@@ -56,7 +64,9 @@ const HELP = [
   '',
   ...Object.entries(BENCHES).flatMap(([name, { what, rounds, seconds, parts }]) => [
     `  ${name.padEnd(8)}${what} (${rounds} rounds of ${seconds} s)`,
-    ...(parts === undefined ? [] : [`          parts: ${parts.only.join(', ')}; peers: ${parts.peers.join(', ')}`]),
+    ...(parts === undefined
+      ? []
+      : [`          parts: ${parts.only.join(', ')}; peers: ${parts.peers.join(', ') || 'none'}`]),
   ]),
   '',
   'Exit code 0: every gate met; 1: one was missed; 2: used wrongly. Figures: bench/results/NAME.json. See bench/README.md.',

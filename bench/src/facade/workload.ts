@@ -5,7 +5,7 @@
 import type { Load } from '../load.ts';
 
 /** A load for whichever proxy. */
-export type Workload = Pick<Load, 'method' | 'paths' | 'customers' | 'body'>;
+export type Workload = Pick<Load, 'method' | 'paths' | 'customers' | 'body' | 'message'>;
 
 export const NAMES: readonly string[] = ['get1k', 'post2k', 'get100k', 'urls', 'match', 'workers', 'p99'];
 

@@ -17,8 +17,10 @@ const END_LIMIT_MS = 20_000; // Beyond the load's own seconds; wrk waits for ans
 export async function loadByWrk(load: Load, folder: string, core: number): Promise<Loaded> {
   const script = join(folder, 'load.lua');
   const asks = join(folder, 'load.txt');
-  writeFileSync(script, scriptOf(load, asks));
+  const message = join(folder, 'load.body');
+  writeFileSync(script, scriptOf(load, asks, message));
   writeFileSync(asks, asksOf(load));
+  writeFileSync(message, load.message?.text ?? 'x'.repeat(load.body));
   const args = ['-t1', `-c${load.connections}`, `-d${load.seconds}s`, '-s', script, `http://127.0.0.1:${load.port}/`];
   const said = await runProgram('wrk', args, core, load.seconds * 1_000 + END_LIMIT_MS);
   const line = said.split('\n').find((text) => text.startsWith('{'));
@@ -36,9 +38,12 @@ function asksOf({ paths, customers }: Load): string {
 }
 
 /** Requests are made before the load begins, so that taking one costs a table look-up. */
-function scriptOf({ method, body }: Load, asks: string): string {
+function scriptOf({ method, body, message }: Load, asks: string, file: string): string {
+  const type = message?.type ?? 'application/json';
   const content =
-    body === 0 ? '' : `wrk.body = string.rep("x", ${body})\nwrk.headers["content-type"] = "application/json"\n`;
+    body === 0 && message === undefined
+      ? ''
+      : `wrk.body = io.open("${file}", "rb"):read("*a")\nwrk.headers["content-type"] = "${type}"\n`;
   return `${content}local asks, at = {}, 0
 function init()
   for line in io.lines("${asks}") do
