@@ -8,8 +8,9 @@ import { detect } from '../core/soap/charset.ts';
 import type { Limits } from '../core/soap/limits.ts';
 import type { Media } from '../core/soap/media.ts';
 import { isBoundary, Multipart } from '../core/soap/multipart.ts';
+import { QuickScanner } from '../core/soap/quick.ts';
 import { refuse, type Refusal, type Version } from '../core/soap/refusal.ts';
-import { Scanner, type EmptyBody, type Found, type ScanOptions, type Step } from '../core/soap/scan.ts';
+import type { EmptyBody, Found, ScanOptions, Step } from '../core/soap/scan.ts';
 import { Decoder } from './decode.ts';
 import { Inflater, type Coding } from './inflate.ts';
 
@@ -29,7 +30,7 @@ export class Message {
   readonly #check: 'whole' | 'operation';
   readonly #inflater: Inflater | null;
   readonly #multipart: Multipart | null;
-  readonly #scanner: Scanner;
+  readonly #scanner: QuickScanner;
   #scanning: boolean;
   #bytes = 0;
   #rootMedia: Media | null;
@@ -53,7 +54,7 @@ export class Message {
     this.#check = check;
     this.#rootMedia = media;
     this.#scanning = true;
-    this.#scanner = new Scanner(options);
+    this.#scanner = new QuickScanner(options);
     // An objection to the text stops the scan, not the decompression: the message may still go on unclassified.
     const onBytes = (bytes: Buffer): void => void this.#unpacked(bytes);
     this.#inflater = coding === null ? null : new Inflater({ coding, limitBytes: limits.inflatedBytes, onBytes });

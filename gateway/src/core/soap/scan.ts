@@ -13,19 +13,22 @@ import { ACTION_CHARACTERS, type Limits } from './limits.ts';
 import { refuse, type Refusal, type SoapCode, type Version } from './refusal.ts';
 import { clark, Scope, type Attribute, type Name } from './scope.ts';
 
-const ENVELOPES: ReadonlyMap<string, Version> = new Map([
+/** The namespaces of envelopes. */
+export const ENVELOPES: ReadonlyMap<string, Version> = new Map([
   ['http://schemas.xmlsoap.org/soap/envelope/', '1.1'],
   ['http://www.w3.org/2003/05/soap-envelope', '1.2'],
 ]);
 
-const ADDRESSINGS: ReadonlySet<string> = new Set([
+/** The namespaces of WS-Addressing, its drafts included. */
+export const ADDRESSINGS: ReadonlySet<string> = new Set([
   'http://www.w3.org/2005/08/addressing',
   'http://schemas.xmlsoap.org/ws/2004/08/addressing',
   'http://schemas.xmlsoap.org/ws/2004/03/addressing',
   'http://schemas.xmlsoap.org/ws/2003/03/addressing',
 ]);
 
-const SOAP_ENCODINGS: Record<Version, string> = {
+/** The namespaces of SOAP's own encoding. */
+export const SOAP_ENCODINGS: Record<Version, string> = {
   '1.1': 'http://schemas.xmlsoap.org/soap/encoding/',
   '1.2': 'http://www.w3.org/2003/05/soap-encoding',
 };
@@ -62,8 +65,8 @@ export interface ScanOptions {
   readonly isOperation: (namespace: string, name: string) => boolean;
 }
 
-// At these offsets, and at no others, limits that no event reports are looked at: so that chunking cannot matter.
-const SLICE_CHARACTERS = 16 * 1024;
+/** At multiples of this, and nowhere else, limits that no event reports are looked at: so that chunking cannot matter. */
+export const SLICE_CHARACTERS: number = 16 * 1024;
 
 /** Thrown in a handler to leave the parser at once; what happened stands in the scanner. */
 const HALT = new Error('halt');
@@ -72,7 +75,7 @@ const HALT = new Error('halt');
 type Field = 'text' | 'entity' | 'name';
 
 /** `&#x` and leading zeros are legal, but not this many. */
-const ENTITY_CHARACTERS = 64;
+export const ENTITY_CHARACTERS: number = 64;
 
 export class Scanner {
   readonly #options: ScanOptions;
@@ -167,14 +170,15 @@ export class Scanner {
     if (this.#result === null && this.#fed >= limits.headCharacters) {
       this.#halt('GW_SOAP_HEAD_TOO_LARGE', `No operation within the first ${limits.headCharacters} characters`);
     }
-    this.#checkTag();
+    // Not by the parser's position: between two pieces it is off by the length of the last.
+    this.#checkTag(this.#fed);
     if (this.#length('name') > limits.tagCharacters) this.#halt('GW_SOAP_LIMIT', 'A name without an end');
     // saxes joins what it reads of comments, CDATA and processing instructions piece by piece, forty bytes for each `- `:
     // 10 MiB of them would be 300 MB. Nobody asks for that text, so it is dropped; in a start tag it is bounded above.
     if (this.#length('entity') > ENTITY_CHARACTERS)
       this.#halt('GW_SOAP_MALFORMED', 'An entity reference without an end');
-    if (this.#action !== null) this.#checkAction(this.#length('text'));
-    else if (this.#tagAt === -1 && this.#length('text') > 0) Reflect.set(this.#parser, 'text', '~');
+    // Within an action it is asked for, and is bounded by what may precede the operation.
+    if (this.#action === null && this.#tagAt === -1 && this.#length('text') > 0) Reflect.set(this.#parser, 'text', '~');
   }
 
   #length(field: Field): number {
@@ -182,16 +186,16 @@ export class Scanner {
     return typeof value === 'string' ? value.length : 0;
   }
 
-  #checkTag(): void {
+  #checkTag(position: number): void {
     const { tagCharacters } = this.#options.limits;
-    const read = this.#tagAt === -1 ? 0 : this.#parser.position - this.#tagAt;
+    const read = this.#tagAt === -1 ? 0 : position - this.#tagAt;
     if (read > tagCharacters) {
       this.#halt('GW_SOAP_LIMIT', `A start tag of more than ${tagCharacters} characters`);
     }
   }
 
   #onOpen(tag: SaxesTagPlain): void {
-    this.#checkTag();
+    this.#checkTag(this.#parser.position);
     this.#tagAt = -1;
     this.#depth += 1;
     this.#attributes = attributesOf(tag);

@@ -64,12 +64,13 @@ export class Scope {
 
   /** Leaves the element entered last: its declarations are undone. */
   close(): void {
-    for (let last = this.#bound.at(-1); last?.depth === this.#depth; last = this.#bound.at(-1)) {
+    const bound = this.#bound;
+    for (let last = bound[bound.length - 1]; last?.depth === this.#depth; last = bound[bound.length - 1]) {
       const uris = this.#bindings.get(last.prefix);
       uris?.pop();
       // Or a million prefixes used once each would stay for the rest of the message.
       if (uris?.length === 0) this.#bindings.delete(last.prefix);
-      this.#bound.pop();
+      bound.pop();
       this.#known.clear();
     }
     this.#depth -= 1;
@@ -134,4 +135,24 @@ export class Scope {
     const namespace = this.#bindings.get(prefix)?.at(-1);
     return namespace === undefined ? { problem: `unbound namespace prefix: ${prefix}` } : { namespace, local };
   }
+}
+
+/** As many attributes are compared each with each. */
+const FEW = 8;
+
+/** The name of an attribute that is there twice; null: there is none. */
+export function repeated(attributes: readonly Attribute[]): string | null {
+  if (attributes.length < 2) return null;
+  if (attributes.length > FEW) {
+    const seen = new Set<string>();
+    for (const { name } of attributes) {
+      if (seen.has(name)) return name;
+      seen.add(name);
+    }
+    return null;
+  }
+  for (let at = 1; at < attributes.length; at += 1)
+    for (let other = 0; other < at; other += 1)
+      if (attributes[at]?.name === attributes[other]?.name) return attributes[at]?.name ?? null;
+  return null;
 }
