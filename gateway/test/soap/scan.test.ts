@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { SaxesParser } from 'saxes';
 import { describe, expect, test } from 'vitest';
 import { LIMITS } from '@banyan/gateway/core/soap/limits';
+import { QuickScanner } from '@banyan/gateway/core/soap/quick';
 import { Scanner, type ScanOptions, type Step } from '@banyan/gateway/core/soap/scan';
 import { envelope, getOrder, ORDERS, SAMPLES, SOAP11, SOAP12 } from './samples.ts';
 
@@ -11,11 +12,18 @@ const options: ScanOptions = {
   isOperation: (namespace, name) => namespace === ORDERS && ['GetOrder', 'CancelOrder', 'PlaceOrder'].includes(name),
 };
 
-/** Scans `chunks`; the last step. */
+/** Scans `chunks` with both scanners, which must agree; the last step, in the slow one's words. */
 function scan(chunks: readonly string[], check: 'whole' | 'operation' = 'whole'): Step {
-  const scanner = new Scanner({ ...options, check });
-  for (const chunk of chunks) scanner.write(chunk);
-  return scanner.end();
+  const slow = new Scanner({ ...options, check });
+  const quick = new QuickScanner({ ...options, check });
+  for (const chunk of chunks) {
+    slow.write(chunk);
+    quick.write(chunk);
+  }
+  const step = slow.end();
+  expect(verdictOf(quick.end())).toEqual(verdictOf(step));
+  expect(quick.version).toBe(slow.version);
+  return step;
 }
 
 /** A step without the parser's words: where it notices a fault depends on the chunk. */
@@ -42,8 +50,11 @@ describe('the operation of a message', () => {
     for (let at = 0; at <= xml.length; at += 1) expect(scan([xml.slice(0, at), xml.slice(at)])).toEqual(whole);
   });
 
-  test('is known as soon as its start tag is complete', () => {
-    const scanner = new Scanner(options);
+  test.each([
+    ['quick', QuickScanner],
+    ['slow', Scanner],
+  ])('is known to the %s scanner as soon as its start tag is complete', (_which, Which) => {
+    const scanner = new Which(options);
     const xml = envelope(getOrder);
     const at = xml.indexOf('"><o:orderId>') + 1;
     expect(scanner.write(xml.slice(0, at)).kind).toBe('more');
@@ -199,6 +210,44 @@ describe('a message is refused', () => {
     });
   });
 });
+
+test('a name is one in both scanners, whichever character it is made of', () => {
+  const points = [
+    ...Array.from({ length: 0xd800 }, (_, at) => at),
+    ...Array.from({ length: 0x2000 }, (_, at) => 0xe000 + at),
+  ];
+  const odd: unknown[] = [];
+  for (const point of [...points, 0x1_0000, 0xe_ffff, 0xf_0000, 0x10_ffff]) {
+    const character = String.fromCodePoint(point);
+    for (const xml of [`<${character}/>`, `<a${character}/>`, `<a ${character}="1"/>`, `<a>${character}</a>`]) {
+      const slow = new Scanner(options);
+      const quick = new QuickScanner(options);
+      slow.write(xml);
+      quick.write(xml);
+      const [expected, got] = [slow.end(), quick.end()];
+      if (JSON.stringify(verdictOf(expected)) !== JSON.stringify(verdictOf(got))) odd.push([xml, expected, got]);
+    }
+  }
+  expect(odd).toEqual([]);
+});
+
+test.each([1, 7, 1_000, 16_384, 100_000])(
+  'the length of a start tag is told alike in chunks of %d characters',
+  (size) => {
+    const limits = { ...LIMITS, tagCharacters: 40_000 };
+    for (const length of [30_000, 39_990, 40_000, 40_010, 48_000, 60_000]) {
+      const xml = envelope(
+        `${getOrder.replace('/>', '>')}`.replace('<o:orderId>', `<o:orderId a="${'x'.repeat(length)}">`),
+      );
+      const results = [Scanner, QuickScanner].map((Which) => {
+        const scanner = new Which({ ...options, limits });
+        for (let at = 0; at < xml.length; at += size) scanner.write(xml.slice(at, at + size));
+        return scanner.end().kind;
+      });
+      expect([length, ...results]).toEqual([length, ...Array<string>(2).fill(length <= 39_995 ? 'found' : 'refused')]);
+    }
+  },
+);
 
 describe('chunks', () => {
   const pieces = [

@@ -80,7 +80,8 @@ export class Lexer extends Aside {
   #closed = false;
   /** Whether every character of the piece may stand in text by itself. */
   #plain = false;
-  /** Where the next `&` and the next `]` are; -1: not looked for yet. */
+  /** Where the next `<`, `&` and `]` are; -1: not looked for yet. */
+  #angle = -1;
   #ampersand = -1;
   #bracket = -1;
 
@@ -127,7 +128,7 @@ export class Lexer extends Aside {
     this.at = from;
     if (this.before === 0 && from === 0 && piece.charCodeAt(0) === BOM) this.at = 1;
     this.#plain = !ODD.test(piece);
-    this.#ampersand = this.#bracket = -1;
+    this.#angle = this.#ampersand = this.#bracket = -1;
     while (this.at < piece.length) {
       const state = this.state;
       if (state === S_TEXT) this.#text();
@@ -163,8 +164,9 @@ export class Lexer extends Aside {
   /** To the next `<`, when nothing but plain text is before it. @returns false when there is something, or there is none */
   #jump(): boolean {
     const piece = this.piece;
-    const at = piece.indexOf('<', this.at);
-    if (at === -1) return false;
+    if (this.#angle < this.at) this.#angle = indexOr(piece, '<', this.at);
+    const at = this.#angle;
+    if (at === piece.length) return false;
     if (this.#ampersand < this.at) this.#ampersand = indexOr(piece, '&', this.at);
     if (this.#bracket < this.at) this.#bracket = indexOr(piece, ']', this.at);
     if (this.#ampersand < at || this.#bracket < at) return false;
