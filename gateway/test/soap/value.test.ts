@@ -330,3 +330,38 @@ describe('lists and unions', () => {
     expect(encoded(either, '1.5')).toBe('x: is of none of the types that the schema allows');
   });
 });
+
+describe('what is sent to do harm costs no more than its length', () => {
+  const LONG = 2_000_000;
+  test.each([
+    ['xs:token', ' '.repeat(LONG)],
+    ['xs:token', 'a '.repeat(LONG / 2)],
+    ['xs:decimal', '1'.repeat(LONG)],
+    ['xs:decimal', `${'1'.repeat(LONG)}x`],
+    ['xs:double', `1e${'9'.repeat(LONG)}`],
+    ['xs:double', `${'1'.repeat(LONG)}x`],
+    ['xs:duration', `P${'1'.repeat(LONG)}`],
+    ['xs:dateTime', `${'2'.repeat(LONG)}-`],
+    ['xs:base64Binary', 'A'.repeat(LONG + 1)],
+    ['xs:base64Binary', `${'A'.repeat(LONG - 1)}*`],
+    ['xs:hexBinary', `${'0'.repeat(LONG - 1)}g`],
+    ['xs:language', 'a-'.repeat(LONG / 2)],
+    ['xs:NMTOKEN', `${'a'.repeat(LONG)} `],
+    ['xs:NCName', `${'a'.repeat(LONG)}:`],
+    ['xs:NMTOKENS', 'a '.repeat(LONG / 2)],
+    ['xs:QName', `${'a'.repeat(LONG)}:${'a'.repeat(LONG)}`],
+  ])('%s (%#)', (type, text) => {
+    const one = simple(type);
+    // Ten times the length of anything real; a square of it would not end.
+    expect(decoded(one, text).length).toBeLessThan(LONG * 4);
+    expect(encoded(one, JSON.stringify(text)).length).toBeLessThan(LONG * 4);
+  });
+
+  test('a number of absurd length or size is refused both ways', () => {
+    expect(decoded(simple('xs:decimal'), '1'.repeat(2000))).toBe('x: is not an xsd:decimal');
+    expect(encoded(simple('xs:decimal'), '1'.repeat(2000))).toBe('x: is not an xsd:decimal');
+    expect(decoded(simple('xs:double'), '1e99999')).toBe('x: is not an xsd:double');
+    expect(encoded(simple('xs:double'), '1e99999')).toBe('x: is not an xsd:double');
+    expect(decoded(simple('xs:double'), '1e0400')).toBe('1e0400');
+  });
+});

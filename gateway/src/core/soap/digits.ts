@@ -3,7 +3,10 @@
  * passes through a float that would not come back.
  */
 
-/** What a number in plain notation may have; exponents can ask for billions of zeros. The widest real columns have 1,000. */
+/**
+ * Characters of a number in plain notation. Exponents can ask for billions of zeros, and what reads all digits of a long number often
+ * takes time that grows with their square. The widest real columns have 1,000 digits.
+ */
 export const MAX_DIGITS = 1_100;
 
 /** Digits with which a float tells any two numbers apart. */
@@ -15,6 +18,7 @@ const EXPONENT = /^(-?)([0-9]+)(?:\.([0-9]+))?[eE]([+-]?[0-9]{1,9})$/;
 
 /** An `xsd:decimal` in JSON's grammar, without an exponent: `+012.` is `12`, `.50` is `0.50`, `-0` is `0`. Null: it is none. */
 export function plainOf(text: string): string | null {
+  if (text.length > MAX_DIGITS) return null;
   // Most are; only a minus in front of nothing is looked at again.
   if (PLAIN.test(text) && text.charCodeAt(0) !== 45) return text;
   const [all, sign = '', whole = '', fraction = '', alone = ''] = LEXICAL.exec(text) ?? [];

@@ -1,6 +1,6 @@
 /** Numbers of XML Schema: decimals and integers of any length, and floats as they are written. */
 import { Exact, numberOf, numberText, type Json } from '../json.ts';
-import { compared, expanded, plainOf, shortened } from './digits.ts';
+import { compared, expanded, MAX_DIGITS, plainOf, shortened } from './digits.ts';
 import { Bad, bounds, digitsChecked, enumerated, type Value } from './facet.ts';
 import { spaced } from './lexical.ts';
 import type { BuiltIn, Facets, IntegerBuiltIn } from './type.ts';
@@ -72,7 +72,8 @@ function plainJson(json: Json): string | null {
   return typeof json === 'string' ? plainOf(spaced.collapse(json)) : null;
 }
 
-const FLOAT = /^([+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+))(?:[eE]([+-]?[0-9]+))?$/;
+// Exponents of more digits say zero or infinity, and cost readers that calculate with all digits their memory.
+const FLOAT = /^([+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+))(?:[eE]([+-]?0*[0-9]{1,4}))?$/;
 const WORDS: ReadonlySet<string> = new Set(['INF', '-INF', 'NaN']);
 
 /** `float` and `double`. Digits are not cut to what a float can hold. */
@@ -80,6 +81,7 @@ export function floats(facets: Facets, not: Bad): Value {
   const read = (text: string): Json | Bad => {
     const own = spaced.collapse(text);
     if (WORDS.has(own)) return own;
+    if (own.length > MAX_DIGITS) return not;
     const [, mantissa, exponent] = FLOAT.exec(own) ?? [];
     const plain = mantissa === undefined ? null : plainOf(mantissa);
     if (plain === null) return not;
@@ -97,10 +99,9 @@ export function floats(facets: Facets, not: Bad): Value {
   return {
     read: take,
     write: (json) => {
-      const value = typeof json === 'string' ? read(json) : json;
-      if (value instanceof Bad) return value;
-      if (typeof value !== 'number' && typeof value !== 'string' && !(value instanceof Exact)) return not;
-      return check(value) ?? textOf(value);
+      if (typeof json !== 'number' && typeof json !== 'string' && !(json instanceof Exact)) return not;
+      const value = typeof json === 'number' ? json : read(textOf(json));
+      return value instanceof Bad ? value : (check(value) ?? textOf(value));
     },
   };
 }

@@ -145,8 +145,9 @@ function qnames(facets: Facets, not: Bad): Value {
       return name.namespace === '' ? name.local : `{${name.namespace}}${name.local}`;
     },
     write: (json, prefixOf) => {
+      // A namespace has the characters of a URI: parsers refuse to declare others.
       const [, namespace = '', local = ''] =
-        typeof json === 'string' ? (/^(?:\{([^{}]+)\})?([^{}]+)$/.exec(json) ?? []) : [];
+        typeof json === 'string' ? (/^(?:\{([^\s<>"{}|\\^`]+)\})?([^{}]+)$/.exec(json) ?? []) : [];
       return NC_NAME.test(local) ? prefixOf(namespace) + local : not;
     },
   };
