@@ -25,6 +25,11 @@ export const codes = {
   GW_BAD_WSDL: { status: 500, retry: false },
   GW_CANNOT_LISTEN: { status: 500, retry: false },
   GW_NO_WORKER: { status: 500, retry: false },
+  GW_BRIDGE_STATUS: { status: 500, retry: false },
+  GW_BRIDGE_MEDIA_TYPE: { status: 500, retry: false },
+  GW_BRIDGE_JSON: { status: 500, retry: false },
+  GW_BRIDGE_ANSWER: { status: 500, retry: false },
+  GW_BRIDGE_FAULT: { status: 500, retry: false },
   GW_ADMIN_UNREACHABLE: { status: 502, retry: true },
   GW_INTERNAL: { status: 500, retry: false },
 } as const;

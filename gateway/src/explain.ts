@@ -20,6 +20,15 @@ export interface Explanation {
   readonly stage: string | null;
   readonly params: Readonly<Record<string, string>>;
   readonly decision: Decision;
+  /** What new would be asked, where the route is bridged; null: what came. */
+  readonly rest: RestRequest | null;
+}
+
+/** The request of a bridge. `path` is path and query, `body` JSON. */
+export interface RestRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly body: string | null;
 }
 
 /** Who asks, as far as the one who wants to know says it. */
@@ -61,7 +70,7 @@ export function explainRest(
   const matched = match(compile(table.routes), method, path);
   return explained(
     table,
-    { method, path, operation: null },
+    { method, path, operation: null, rest: null },
     { route: matched?.route ?? null, params: matched?.params ?? new Map(), asking },
     facts,
   );
@@ -71,12 +80,12 @@ export function explainRest(
 export function explainSoap(
   table: Table,
   path: string,
-  operation: { key: string; route: Route | null; asking: Asking },
+  operation: { key: string; route: Route | null; rest: RestRequest | null; asking: Asking },
   facts: Facts,
 ): Explanation {
   return explained(
     table,
-    { method: 'POST', path, operation: operation.key },
+    { method: 'POST', path, operation: operation.key, rest: operation.rest },
     { route: operation.route, params: new Map(), asking: operation.asking },
     facts,
   );
@@ -84,7 +93,7 @@ export function explainSoap(
 
 function explained(
   table: Table,
-  asked: Pick<Explanation, 'method' | 'path' | 'operation'>,
+  asked: Pick<Explanation, 'method' | 'path' | 'operation' | 'rest'>,
   found: { route: Route | null; params: ReadonlyMap<string, string>; asking: Asking },
   facts: Facts,
 ): Explanation {

@@ -14,7 +14,8 @@ import { expectant } from './expectation.ts';
 import { direct } from './forward.ts';
 import { answerItself, broken, proceed, refuse, type Context } from './obey.ts';
 import { httpProxyForwarder } from './proxy.ts';
-import { besideOf, describe, serviceAt, serveSoap } from './soap.ts';
+import { besideOf, describe } from './soap/describe.ts';
+import { serviceAt, serveSoap } from './soap.ts';
 import { tunnel } from './tunnel.ts';
 
 // A head arrives in one or two packets; more time than this is a slow-loris.

@@ -23,6 +23,7 @@ import type { Member } from './member.ts';
 import type { Outcome, Settle } from './breaker.ts';
 import type { Tee } from './shadow/tee.ts';
 import type { Marks } from './marks.ts';
+import { Held, MAX_HELD_BYTES, type Rewrite } from './rewriting.ts';
 import { afterHeads, inform, type Sink } from './sink.ts';
 import type { Server } from './upstream.ts';
 import { WireError, type Call, type Link } from './wire/call.ts';
@@ -45,8 +46,8 @@ export interface Forward {
   readonly body: Body;
   /** Asked for when the answer's head is written: added to its fields. */
   readonly own: () => Fields;
-  /** Replaces the answer's body by another, which needs the whole of it (WSDLs); null: it streams through. */
-  readonly rewrite: ((status: number, fields: Fields, body: Buffer) => { fields: Fields; body: Buffer }) | null;
+  /** Replaces the answer by another, which needs the whole of it (WSDLs, bridges); null: it streams through. */
+  readonly rewrite: Rewrite | null;
   /** How long the caller may not read on, in milliseconds. */
   readonly idleMs: number;
   /** What stands in the place of the upstream's own addresses, where it is to be rewritten; null: it is not. */
@@ -61,7 +62,10 @@ export interface Forward {
   readonly marks: Marks;
 }
 
-/** How it ended. `head` is when the answer's head came, on the clock of `performance.now()`; null when none came. */
+/**
+ * How it ended; `status` is what the caller got. `head` is when the answer's head came, on the clock of `performance.now()`; null
+ * when none came.
+ */
 export type Result =
   | { readonly kind: 'answered'; readonly status: number; readonly head: number; readonly complete: boolean }
   /** `sent`: whether a byte of the request may have left, so that it may have been carried out. */
@@ -77,9 +81,6 @@ export interface Forwarder {
 
 /** On our own connections, into the caller's response. */
 export const direct: Forwarder = { forward };
-
-// A WSDL with its schemas inline is some hundred KiB; a document to be rewritten is held whole.
-const MAX_REWRITE_BYTES = 8 * 1024 * 1024;
 
 /** Sends the request and pipes the answer. Never throws; `done` is called exactly once. */
 export function forward(request: Forward, done: (result: Result) => void): void {
@@ -112,9 +113,7 @@ class Handler implements Call {
   #stalled = false;
   #ended = false;
   #status = 0;
-  #held: Buffer[] | null = null;
-  #heldBytes = 0;
-  #fields: Fields = [];
+  #held: Held | null = null;
   #wrote = false;
   #interim = 0;
   /** What the answer's body is to have; NaN when it is not told. */
@@ -207,9 +206,8 @@ class Handler implements Call {
     this.#request.marks.head = performance.now();
     const { res, own, rewrite } = this.#request;
     this.#request.tee?.head(status, fields);
-    if (rewrite !== null && this.#request.method !== 'HEAD') {
-      this.#held = [];
-      this.#fields = fields;
+    if (rewrite !== null) {
+      this.#held = new Held(fields);
       return;
     }
     this.#length = Number(fieldOf(fields, 'content-length') ?? NaN);
@@ -234,6 +232,8 @@ class Handler implements Call {
     // A server that only ever says that it is about to answer.
     if (this.#interim > MAX_INTERIM_IN_ALL)
       return this.#link?.abort(new WireError('garbled', `more than ${MAX_INTERIM_IN_ALL} interim answers came`));
+    // To an answer that becomes another one, hints of the first say nothing.
+    if (this.#request.rewrite !== null) return;
     if (status !== 100 && this.#interim <= MAX_INTERIM && req.httpVersionMinor > 0)
       inform(res, status, reason, homeward(fields, []));
   }
@@ -245,10 +245,9 @@ class Handler implements Call {
 
   data(chunk: Buffer): boolean {
     if (this.#held !== null) {
-      this.#heldBytes += chunk.length;
-      if (this.#heldBytes > MAX_REWRITE_BYTES)
-        this.#link?.abort(new WireError('garbled', `a description has at most ${MAX_REWRITE_BYTES} bytes`));
-      else this.#held.push(chunk);
+      if (!this.#held.push(chunk))
+        this.#link?.abort(new WireError('garbled', `an answer that is rewritten has at most ${MAX_HELD_BYTES} bytes`));
+      this.#request.tee?.data(chunk);
       return true;
     }
     this.#wrote = true;
@@ -276,10 +275,13 @@ class Handler implements Call {
   };
 
   done(trailers: Fields | null): void {
-    const { res, rewrite, own } = this.#request;
+    const { res, rewrite, own, marks } = this.#request;
+    let status = this.#status;
     if (this.#held !== null && rewrite !== null) {
-      const { fields, body } = rewrite(this.#status, this.#fields, Buffer.concat(this.#held));
-      res.writeHead(this.#status, STATUS_CODES[this.#status] ?? '', homeward(fields, own()));
+      const { fields, body, ...rewritten } = rewrite(status, this.#held.fields, this.#held.whole());
+      status = rewritten.status;
+      marks.bytesOut += body.length;
+      res.writeHead(status, STATUS_CODES[status] ?? '', homeward(fields, own()));
       res.end(body);
     } else {
       if (trailers !== null) res.addTrailers(trailing(trailers));
@@ -288,8 +290,8 @@ class Handler implements Call {
     }
     this.#end(this.#status >= 500 ? 'failure' : 'success', {
       kind: 'answered',
-      status: this.#status,
-      head: this.#request.marks.head,
+      status,
+      head: marks.head,
       complete: true,
     });
   }

@@ -72,6 +72,11 @@ export class Metrics {
     'Reads that legacy was not asked for, because it had none to spare.',
     ['route', 'because'],
   );
+  readonly #bridges = new Counter(
+    'banyan_bridge_failures_total',
+    'Answers of REST services that could not be told as the WSDL has it, by reason.',
+    ['route', 'code'],
+  );
   readonly #sources: (() => readonly Family[])[] = [];
 
   /** @param worker its name among several, which the process figures are then told under; null: it is the only one */
@@ -118,6 +123,11 @@ export class Metrics {
     this.#withheld.add(route, because);
   }
 
+  /** An answer of a REST service that was no answer of the operation. */
+  bridge(route: string, code: string): void {
+    this.#bridges.add(route, code);
+  }
+
   /** What others count is told with the rest; asked for at each scrape. */
   also(source: () => readonly Family[]): void {
     this.#sources.push(source);
@@ -135,6 +145,7 @@ export class Metrics {
       this.#histograms(),
       this.#fallbacks.family(),
       this.#withheld.family(),
+      this.#bridges.family(),
       ...this.#sources.flatMap((source) => source()),
       ...fleetFamilies(fleet),
       ...memberFamilies(fleet),

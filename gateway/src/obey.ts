@@ -4,17 +4,17 @@
  */
 import type { Asked } from './core/caller.ts';
 import { decide, type Facts, type Forwarding } from './core/decide.ts';
-import { onward, type Fields } from './core/field.ts';
+import type { Fields } from './core/field.ts';
 import type { Matched } from './core/match.ts';
-import { expand } from './core/pattern.ts';
 import type { Side } from './core/side.ts';
 import type { Route, Table } from './core/table.ts';
 import { codes, type GatewayError } from './error.ts';
 import type { Exchange, Observer } from './exchange.ts';
 import { Late } from './failure.ts';
-import type { Body, Forward, Forwarder } from './forward.ts';
+import type { Body, Forwarder } from './forward.ts';
 import type { Generations } from './generation.ts';
 import { Moment } from './moment.ts';
+import { outgoing, questionTo, type Manner as Going } from './outgoing.ts';
 import { overrideOf } from './override.ts';
 import { sendProblem, type Refusal } from './problem.ts';
 import type { Shadow } from './shadow/shadow.ts';
@@ -33,16 +33,9 @@ export interface Context {
   readonly idleMs: number;
 }
 
-export type Rewrite = NonNullable<Forward['rewrite']>;
-
-/** How a pipeline (REST, SOAP) differs in what it tells callers; REST's are problems. */
-export interface Manner {
+/** How a pipeline (REST, SOAP) differs in what it asks and tells; REST's refusals are problems. */
+export interface Manner extends Going {
   readonly refuse?: (exchange: Exchange, refusal: Refusal, because: string) => void;
-  readonly rewrite?: Rewrite;
-  /** The method that goes out; default the caller's. */
-  readonly method?: string;
-  /** Names of fields, in lower case, that do not go out. */
-  readonly drop?: readonly string[];
 }
 
 /** Decides on a request whose route is known, and obeys. */
@@ -134,28 +127,26 @@ interface Job extends Manner {
 }
 
 function send(job: Job, decision: Forwarding): void {
-  const { exchange, context, matched } = job;
+  const { exchange, context } = job;
   const server = context.generations.fleet.get(decision.upstream);
   if (server === undefined || server.full) return unready(job, decision, server);
   const { side, because } = decision;
   const deadline = deadlineOf(job, server);
   if (deadline !== null && deadline <= performance.now())
     return tell(job, decision, { error: new Late(decision.upstream), sent: job.sent, retryAfterSeconds: null });
+  const question = outgoing(job, context.observer, side);
+  if (question === null) return;
   const shadow = shadowOf(job, decision, server);
   context.forwarders[exchange.generation.table.forwarder].forward(
     {
       req: exchange.req,
       res: exchange.res,
       server,
-      method: job.method ?? exchange.method,
-      path: targetOf(exchange, matched, side),
-      headers: headersOf(exchange, matched?.route ?? null, side, job.drop),
-      body: job.body,
+      ...question,
       own: () => exchange.own(side, because),
-      rewrite: job.rewrite ?? null,
       idleMs: context.idleMs,
       publicUrl: server.home === null ? null : publicUrlOf(exchange, context),
-      safe: isSafe(exchange, matched?.route ?? null),
+      safe: isSafe(exchange, job.matched?.route ?? null),
       deadline,
       tee: shadow,
       marks: exchange.marks,
@@ -163,13 +154,10 @@ function send(job: Job, decision: Forwarding): void {
     (result) => {
       shadow?.end(result);
       switch (result.kind) {
-        case 'answered':
-          return exchange.end({
-            side,
-            because,
-            status: result.status,
-            code: result.complete ? null : 'GW_UPSTREAM_BROKEN',
-          });
+        case 'answered': {
+          const code = result.complete ? question.code() : 'GW_UPSTREAM_BROKEN';
+          return exchange.end({ side, because, status: result.status, code });
+        }
         case 'abandoned':
           return exchange.end({ side, because: 'abandoned', status: 499, code: null });
         case 'failed':
@@ -182,11 +170,8 @@ function send(job: Job, decision: Forwarding): void {
 }
 
 /** The other side's part in it, where the decision has one. */
-function shadowOf(
-  { exchange, context, matched, method, drop, body }: Job,
-  decision: Forwarding,
-  server: Server,
-): Shadow | null {
+function shadowOf(job: Job, decision: Forwarding, server: Server): Shadow | null {
+  const { exchange, context, matched, body, crossing } = job;
   const { also, side: answered } = decision;
   if (also === null || matched === null) return null;
   const { generation, requestId } = exchange;
@@ -199,11 +184,8 @@ function shadowOf(
     origin: server.upstream.urls[0] ?? '',
     requestId,
     body,
-    question: () => ({
-      method: method ?? exchange.method,
-      path: targetOf(exchange, matched, also.side),
-      headers: headersOf(exchange, route, also.side, drop),
-    }),
+    question: () => questionTo(job, also.side),
+    view: crossing === undefined ? null : (half, side) => crossing.over.view(half, side),
   });
 }
 
@@ -306,27 +288,4 @@ export function broken(
 /** What a caller calls the facade: an origin, perhaps with a path. */
 export function publicUrlOf({ generation, came }: Exchange, { publicUrl }: Pick<Context, 'publicUrl'>): string {
   return generation.table.publicUrl ?? (came.host === null ? publicUrl() : `${came.scheme}://${came.host}`);
-}
-
-/** The path that goes out: as it came, unless the route's successor has one of its own. */
-export function targetOf(exchange: Pick<Exchange, 'target' | 'path'>, matched: Matched | null, side: Side): string {
-  const path = side === 'new' ? (matched?.route.successor?.path ?? null) : null;
-  if (matched === null || path === null) return exchange.target;
-  return expand(path, matched.params) + exchange.target.slice(exchange.path.length);
-}
-
-/** The fields that go out. */
-export function headersOf(
-  exchange: Exchange,
-  route: Route | null,
-  side: Side,
-  drop: readonly string[] = [],
-): readonly string[] {
-  return onward(exchange.req.rawHeaders, exchange.seen, {
-    came: exchange.came,
-    requestId: exchange.requestId,
-    traceparent: exchange.traceparent,
-    set: side === 'new' ? (route?.successor?.headers ?? []) : [],
-    drop,
-  });
 }

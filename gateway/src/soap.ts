@@ -4,25 +4,36 @@
  * the same as for REST (`obey.ts`).
  */
 import { Readable } from 'node:stream';
-import { brotliDecompressSync, gunzipSync, inflateSync } from 'node:zlib';
-import { CALLER_IDLE_MS, Upload } from './body.ts';
+import { CALLER_IDLE_MS, CallerGone, CallerSlow, Upload } from './body.ts';
 import type { Fields } from './core/field.ts';
-import { fieldOf, without } from './core/flat.ts';
 import { decoded, formatMatch } from './core/pattern.ts';
+import type { Bridge } from './core/soap/bridge.ts';
+import type { Codec } from './core/soap/codec.ts';
+import { LIMITS } from './core/soap/limits.ts';
 import type { FaultCode, Version } from './core/soap/refusal.ts';
 import { clark } from './core/soap/scope.ts';
 import { bareService, type Operation, type Service as Known } from './core/soap/service.ts';
 import type { Route, Table, Wsdl } from './core/table.ts';
 import { codes, GatewayError } from './error.ts';
 import type { Exchange } from './exchange.ts';
+import type { RestRequest } from './explain.ts';
 import type { Body } from './forward.ts';
-import { broken, proceed, type Context, type Manner, type Rewrite } from './obey.ts';
+import { broken, proceed, type Context, type Manner } from './obey.ts';
 import type { Refusal } from './problem.ts';
+import type { Problem } from './routing/document.ts';
 import { nearest } from './routing/problem.ts';
+import { Crossing } from './soap/bridge.ts';
+import { describe, describes } from './soap/describe.ts';
 import { faultFor, faultOf, type FaultAnswer } from './soap/fault.ts';
-import { bodyOf, identify, SoapRefused, type Identified, type Passage } from './soap/identify.ts';
-import { codingOf } from './soap/inflate.ts';
-import { isBeside, isDescription, rewrite } from './soap/rewrite.ts';
+import {
+  bodyOf,
+  identify,
+  SoapRefused,
+  type Identified,
+  type IdentifiedOperation,
+  type Passage,
+} from './soap/identify.ts';
+import { BadBridges, bridgesOf, type Proven } from './soap/prove.ts';
 import { loadService, operationsNamed } from './soap/wsdl.ts';
 
 /** One SOAP path of the table. */
@@ -30,19 +41,30 @@ export interface Service {
   readonly wsdl: Wsdl;
   readonly known: Known;
   readonly routes: ReadonlyMap<Operation, Route>;
+  /** Of the operations whose route's successor is asked in REST. */
+  readonly bridges: ReadonlyMap<Operation, Bridge<Codec>>;
 }
 
+const NO_BRIDGES: Proven = { bridges: new Map(), problems: [] };
+
 /**
- * Loads every WSDL that the table names and finds the operation of each SOAP route.
+ * Loads every WSDL that the table names, finds the operation of each SOAP route, and proves the bridges.
  * @throws GatewayError GW_BAD_WSDL: a file that cannot be used, or a route whose operation it does not have
+ * @throws BadBridges GW_BAD_CONFIG: bridges that do not fit
  */
 export async function servicesOf(table: Table): Promise<ReadonlyMap<string, Service>> {
   const services = new Map<string, Service>();
+  const problems: Problem[] = [];
   for (const wsdl of table.wsdls.values()) {
     const own = table.routes.filter(({ match }) => match.kind === 'soap' && match.path === wsdl.path);
-    const known = wsdl.file === null ? bareService(own.flatMap(elementOf)) : await loadService(wsdl.path, wsdl.file);
-    services.set(wsdl.path, { wsdl, known, routes: routesOf(wsdl, known, own) });
+    const loaded = wsdl.file === null ? null : await loadService(wsdl.path, wsdl.file);
+    const known = loaded ?? bareService(own.flatMap(elementOf));
+    const routes = routesOf(wsdl, known, own);
+    const proven = loaded === null ? NO_BRIDGES : bridgesOf(loaded, routes);
+    problems.push(...proven.problems);
+    services.set(wsdl.path, { wsdl, known, routes, bridges: proven.bridges });
   }
+  if (problems.length > 0) throw new BadBridges(problems.toSorted((a, b) => a.line - b.line || a.column - b.column));
   return services;
 }
 
@@ -135,19 +157,78 @@ function route(exchange: Exchange, { service, found }: Read, context: Context): 
         body: passing(exchange, found, context),
         ...manner(found.refused.version),
       });
-    case 'operation': {
-      // The table may have changed while the message was read: the one in force decides.
-      const current = serviceAt(exchange.path, context.generations.current.services);
-      const own =
-        current === null
-          ? undefined
-          : routeOf(current, service === current ? found.operations[0] : twin(current, found));
-      const matched = own === undefined ? null : { route: own, params: NO_PARAMS };
-      return proceed(exchange, context, matched, { body: passing(exchange, found, context), ...manner(found.version) });
-    }
+    case 'operation':
+      return call(exchange, { service, found, gathered: found.complete ? wholeOf(found.held) : null }, context);
     default:
       return found satisfies never;
   }
+}
+
+interface Call {
+  readonly service: Service;
+  readonly found: IdentifiedOperation;
+  /** What has been read for whoever is to decode it; null: it has not come to that. */
+  readonly gathered: Body | null;
+}
+
+/** The table may have changed while the message was read: the one in force decides. */
+function call(exchange: Exchange, { service, found, gathered }: Call, context: Context): void {
+  const current = serviceAt(exchange.path, context.generations.current.services);
+  const operation = current === null ? undefined : service === current ? found.operations[0] : twin(current, found);
+  const own = current === null ? undefined : routeOf(current, operation);
+  const bridge = operation === undefined || own === undefined ? undefined : current?.bridges.get(operation);
+  const matched = own === undefined ? null : { route: own, params: NO_PARAMS };
+  const told = manner(found.version);
+  if (bridge === undefined)
+    return proceed(exchange, context, matched, { body: gathered ?? passing(exchange, found, context), ...told });
+  if (gathered === null) {
+    gather(found, new Upload(exchange.req, context.idleMs))
+      .then((body) => call(exchange, { service, found, gathered: body }, context))
+      .catch((error: unknown) => unread(exchange, error, { told, context }));
+    return;
+  }
+  const bytes = gathered.kind === 'whole' ? gathered.bytes : null;
+  const crossing = new Crossing(bridge, { bytes, headers: exchange.req.rawHeaders, version: found.version });
+  const refuse = (asking: Exchange): void => {
+    const crossed = crossing.cross();
+    if (crossed.kind === 'refused') turnAway(asking, crossed.fault, crossed.refusal.because);
+  };
+  proceed(exchange, context, matched, { body: gathered, crossing: { over: crossing, refuse }, ...told });
+}
+
+const wholeOf = (chunks: readonly Buffer[]): Body => ({ kind: 'whole', bytes: Buffer.concat(chunks) });
+
+/**
+ * All of a message that may have to be decoded; of one that is too large for it, a stream, for legacy may take it.
+ * @throws SoapRefused: it is refused
+ * @throws Error: its sender has left, or has become silent
+ */
+async function gather(found: IdentifiedOperation, upload: Readable): Promise<Body> {
+  const chunks: Buffer[] = [];
+  const source = bodyOf(found, upload);
+  for (let bytes = 0; bytes <= LIMITS.bridgedBytes;) {
+    const next = await source.next();
+    if (next.done === true) return wholeOf(chunks);
+    bytes += next.value.length;
+    chunks.push(next.value);
+  }
+  return { kind: 'stream', source: streamOf(again(chunks, source), upload) };
+}
+
+async function* again(chunks: readonly Buffer[], source: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
+  yield* chunks;
+  yield* source;
+}
+
+function unread(exchange: Exchange, error: unknown, { told, context }: { told: Manner; context: Context }): void {
+  if (error instanceof SoapRefused) return turnAway(exchange, faultFor(error.refused), error.refused.because);
+  const cause = error instanceof Error ? error.cause : null;
+  if (cause instanceof CallerSlow) {
+    const detail = 'The message did not arrive in time.';
+    return told.refuse?.(exchange, { code: 'GW_BODY_TIMEOUT', detail, retryAfterSeconds: null }, 'slow');
+  }
+  if (cause instanceof CallerGone) return exchange.end({ side: 'none', because: 'abandoned', status: 499, code: null });
+  broken(exchange, error, context);
 }
 
 const NO_PARAMS: ReadonlyMap<string, string> = new Map();
@@ -160,9 +241,13 @@ const twin = ({ known }: Service, { namespace, name }: { namespace: string; name
   known.byInput.get(clark(namespace, name))?.[0];
 
 function passing(exchange: Exchange, found: Passage, context: Context): Body {
-  if (found.complete) return { kind: 'whole', bytes: Buffer.concat(found.held) };
+  if (found.complete) return wholeOf(found.held);
   const upload = new Upload(exchange.req, context.idleMs);
-  const source = Readable.from(bodyOf(found, upload), { objectMode: false });
+  return { kind: 'stream', source: streamOf(bodyOf(found, upload), upload) };
+}
+
+function streamOf(chunks: AsyncGenerator<Buffer>, upload: Readable): Readable {
+  const source = Readable.from(chunks, { objectMode: false });
   // Destroyed after its reader has lost interest, it must not end the process.
   source.on('error', () => undefined);
   // A generator cannot be ended while it waits for the caller's next bytes: they are called off first.
@@ -171,7 +256,7 @@ function passing(exchange: Exchange, found: Passage, context: Context): Body {
     upload.destroy();
     destroy(error, callback);
   };
-  return { kind: 'stream', source };
+  return source;
 }
 
 /** Refusals of the facade as faults of the request's version. */
@@ -212,88 +297,6 @@ function turnAway(exchange: Exchange, fault: FaultAnswer, because: string, refus
   exchange.end({ side: 'none', because, status: fault.status, code: refusal?.code ?? null });
 }
 
-/** Whether a request asks for a WSDL or a schema. */
-function describes(exchange: Pick<Exchange, 'method' | 'target'>): boolean {
-  return (exchange.method === 'GET' || exchange.method === 'HEAD') && isDescription(exchange.target);
-}
-
-/** The SOAP path whose description imports the schema or WSDL that is asked for by path; null when it is none. */
-export function besideOf(
-  exchange: Pick<Exchange, 'method' | 'target'>,
-  services: ReadonlyMap<string, Service>,
-): string | null {
-  if ((exchange.method !== 'GET' && exchange.method !== 'HEAD') || !/\.(?:xsd|wsdl)(?:\?|$)/i.test(exchange.target))
-    return null;
-  for (const path of services.keys()) if (isBeside(exchange.target, path)) return path;
-  return null;
-}
-
-/** Fetches a description from the side that owns the service, and makes its addresses the facade's. */
-export function describe(exchange: Exchange, servicePath: string, context: Context): void {
-  const { table } = context.generations.current;
-  const rewriting: Rewrite = (status, fields, body) => {
-    if (status !== 200) return { fields, body };
-    const contentType = fieldOf(fields, 'content-type');
-    const publicBase = table.publicUrl ?? context.publicUrl();
-    const upstreamOrigins = [...(table.upstreams.get(table.legacy)?.urls ?? [])];
-    const bytes = unpacked(body, fieldOf(fields, 'content-encoding'));
-    if (bytes === null) return { fields, body };
-    const result = rewrite(bytes, contentType, { publicBase, servicePath, upstreamOrigins, target: exchange.target });
-    if (result.kind === 'unchanged') return { fields, body };
-    return {
-      fields: [...without(fields, OF_THE_BYTES), 'content-length', String(result.body.length), 'etag', result.etag],
-      body: result.body,
-    };
-  };
-  // HEAD is asked as GET: the length that it tells is the rewritten one's. What is compressed, partial or "not modified" cannot be rewritten.
-  const drop = [
-    'accept-encoding',
-    'if-none-match',
-    'if-modified-since',
-    'if-match',
-    'if-unmodified-since',
-    'if-range',
-    'range',
-  ];
-  proceed(exchange, context, null, { body: { kind: 'none' }, rewrite: rewriting, method: 'GET', drop });
-}
-
-// What a server says of the bytes that it sent, and no longer holds of others.
-const OF_THE_BYTES: ReadonlySet<string> = new Set([
-  'content-length',
-  'content-encoding',
-  'etag',
-  'last-modified',
-  'accept-ranges',
-  'content-md5',
-  'digest',
-  'content-digest',
-  'repr-digest',
-]);
-// As much as is held of a description that comes as it is (`forward.ts`).
-const MAX_UNPACKED_BYTES = 8 * 1024 * 1024;
-
-/** A description as text, for a server that compresses unasked; null when it cannot be read. */
-function unpacked(body: Buffer, encoding: string | null): Buffer | null {
-  const options = { maxOutputLength: MAX_UNPACKED_BYTES };
-  try {
-    switch (codingOf(encoding)) {
-      case null:
-        return body;
-      case 'gzip':
-        return gunzipSync(body, options);
-      case 'deflate':
-        return inflateSync(body, options);
-      case 'br':
-        return brotliDecompressSync(body, options);
-      case 'unknown':
-        return null;
-    }
-  } catch {
-    return null; // Not what it says: passed on as it is, for the caller to judge.
-  }
-}
-
 /**
  * Which operation a message calls, for `banyan explain`.
  * @throws GatewayError GW_BAD_REQUEST when the facade would refuse it, with the reason
@@ -302,14 +305,13 @@ export async function operationOf(
   service: Service,
   headers: Fields,
   body: Readable,
-): Promise<{ key: string; route: Route | null }> {
+): Promise<{ key: string; route: Route | null; rest: RestRequest | null }> {
   const { check, actionMismatch } = service.wsdl;
   const found = await identify({ method: 'POST', rawHeaders: headers, body }, service.known, {
     check,
     actionMismatch,
     timeoutMs: CALLER_IDLE_MS,
   });
-  body.destroy();
   if (found.kind === 'departed') throw new GatewayError('GW_BAD_REQUEST', 'the message could not be read to its end');
   if (found.kind === 'refused')
     throw new GatewayError(
@@ -321,5 +323,27 @@ export async function operationOf(
       'GW_BAD_REQUEST',
       `no operation can be told: ${found.refused.reason} (${found.refused.because})`,
     );
-  return { key: clark(found.namespace, found.name), route: routeOf(service, found.operations[0]) ?? null };
+  const [operation] = found.operations;
+  const route = routeOf(service, operation) ?? null;
+  const bridge = operation === undefined ? undefined : service.bridges.get(operation);
+  const rest = bridge === undefined ? null : await crossed(bridge, found, { headers, body });
+  body.destroy();
+  return { key: clark(found.namespace, found.name), route, rest };
+}
+
+/** @throws GatewayError GW_BAD_REQUEST: the bridge would refuse the message */
+async function crossed(
+  bridge: Bridge<Codec>,
+  found: IdentifiedOperation,
+  { headers, body }: { headers: Fields; body: Readable },
+): Promise<RestRequest> {
+  const gathered = found.complete ? wholeOf(found.held) : await gather(found, body);
+  const bytes = gathered.kind === 'whole' ? gathered.bytes : null;
+  const asked = new Crossing(bridge, { bytes, headers, version: found.version }).cross();
+  if (asked.kind === 'request') {
+    const sent = asked.body.kind === 'whole' ? asked.body.bytes.toString() : null;
+    return { method: asked.method, path: asked.path, body: sent };
+  }
+  const { reason, because } = asked.refusal;
+  throw new GatewayError('GW_BAD_REQUEST', `the bridge would refuse this message: ${reason} (${because})`);
 }

@@ -11,6 +11,7 @@ import type { Engine } from './engine.ts';
 import { GatewayError } from './error.ts';
 import type { Accepted } from './generation.ts';
 import { openLog } from './log.ts';
+import { BadBridges } from './soap/prove.ts';
 import { loadRouting, routingOf, type Environment, type Loaded } from './routing.ts';
 import type { Problem } from './routing/document.ts';
 import { watchFile, type Watch } from './routing/watch.ts';
@@ -70,7 +71,13 @@ export async function start(options: StartOptions): Promise<Started> {
   const loaded = await loadRouting(options.file, options.env);
   if (loaded.kind === 'rejected') return { kind: 'rejected', problems: loaded.problems };
   const log = openLog(null);
-  const engine = await engineOf(options, loaded, log);
+  let engine: Engine;
+  try {
+    engine = await engineOf(options, loaded, log);
+  } catch (error) {
+    if (error instanceof BadBridges) return { kind: 'rejected', problems: error.problems };
+    throw error;
+  }
   let draining: Promise<void> | null = null;
   const admin = buildAdmin({
     engine,
@@ -140,7 +147,8 @@ async function take(loaded: Loaded, engine: Engine, log: Logger): Promise<void> 
     log.error({ hash: loaded.hash, problems: loaded.problems }, 'routing file rejected; the last good one serves on');
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    standing.reject({ hash: loaded.hash, problems: [{ line: 1, column: 1, message }], at: Date.now() });
+    const problems = error instanceof BadBridges ? error.problems : [{ line: 1, column: 1, message }];
+    standing.reject({ hash: loaded.hash, problems, at: Date.now() });
     log.error({ err: error }, 'routing file rejected; the last good one serves on');
   }
 }

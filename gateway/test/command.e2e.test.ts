@@ -78,7 +78,7 @@ describe('banyan', () => {
     });
   });
 
-  test.each(['soap', 'replay', 'controller', 'traffic'])('%s says that it is not there yet', async (name) => {
+  test.each(['replay', 'controller', 'traffic'])('%s says that it is not there yet', async (name) => {
     expect(await run([name])).toMatchObject({ code: 2, out: '', err: `banyan ${name} is not supported yet\n` });
   });
 

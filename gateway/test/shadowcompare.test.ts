@@ -30,6 +30,7 @@ function pairOf(control: Half, candidate: Half, more: Partial<Pair> = {}): Pair 
     answered: 'legacy',
     as: 'read',
     requestId: 'r',
+    view: null,
     control,
     candidate,
     origins,

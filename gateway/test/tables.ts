@@ -10,7 +10,7 @@ export function routeOf(more: Partial<Route> = {}): Route {
     id: 'order-get',
     match: { kind: 'rest', methods: ['GET'], path: [{ kind: 'literal', text: 'a' }] },
     stage: { kind: 'legacy' },
-    successor: { upstream: 'orders', path: null, headers: [] },
+    successor: { upstream: 'orders', path: null, headers: [], bridge: null },
     effect: 'read',
     fallback: 'reads',
     sticky: [{ kind: 'ip' }],

@@ -3,6 +3,7 @@ import { GatewayError } from '../error.ts';
 import { loadRouting } from '../routing.ts';
 import type { Problem } from '../routing/document.ts';
 import { servicesOf } from '../soap.ts';
+import { BadBridges } from '../soap/prove.ts';
 import type { Command, ExitCode, Terminal } from './command.ts';
 import { readFlags } from './flags.ts';
 
@@ -25,6 +26,8 @@ export const check: Command = async (args, terminal) => {
     await servicesOf(loaded.table);
     return tell(path, { problems: [], warnings: loaded.warnings, json: flags.on('json') }, terminal);
   } catch (error) {
+    if (error instanceof BadBridges)
+      return tell(path, { problems: error.problems, warnings: [], json: flags.on('json') }, terminal);
     if (!(error instanceof GatewayError) || error.code !== 'GW_BAD_WSDL') throw error;
     return tell(
       path,

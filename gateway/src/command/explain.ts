@@ -59,7 +59,7 @@ async function soap(table: Table, path: string, asked: { message: string; asking
 }
 
 function lines(explanation: Explanation): string[] {
-  const { route, match, stage, operation, params } = explanation;
+  const { route, match, stage, operation, params, rest } = explanation;
   const given = Object.entries(params).map(([name, value]) => `${name}=${value}`);
   return [
     `route     ${route}${match === null ? ' (no route names this request)' : ''}`,
@@ -67,6 +67,7 @@ function lines(explanation: Explanation): string[] {
     ...(operation === null ? [] : [`operation ${operation}`]),
     ...(stage === null ? [] : [`stage     ${stage}`]),
     ...(given.length === 0 ? [] : [`params    ${given.join(' ')}`]),
+    ...(rest === null ? [] : [`rest      ${rest.method} ${rest.path}${rest.body === null ? '' : ` ${rest.body}`}`]),
     `decision  ${sentence(explanation)}`,
   ];
 }

@@ -43,6 +43,42 @@ function cut(instant: Instant, grain: Grain): string {
   return String(Math.floor(instant.seconds / SECONDS[grain]));
 }
 
+/**
+ * The same instant in UTC as `2026-03-01T08:30:00.5`, without a zone: to the last digit of its fraction, or cut to the minute.
+ * A text that names no zone is taken for UTC.
+ * @returns null when `text` is no date and time, or its year in UTC has not four digits
+ */
+export function utcOf(text: string, grain: 'instant' | 'minute'): string | null {
+  const [instant] = text.includes('T') || text.includes('t') ? instantsOf(text, null) : [];
+  if (instant === undefined) return null;
+  const { seconds, fraction } = instant;
+  const days = Math.floor(seconds / 86_400);
+  const rest = seconds - days * 86_400;
+  const day = dayOf(days);
+  if (day === null) return null;
+  const clock = `${two(Math.floor(rest / 3600))}:${two(Math.floor(rest / 60) % 60)}`;
+  if (grain === 'minute') return `${day}T${clock}:00`;
+  return `${day}T${clock}:${two(rest % 60)}${fraction === '' ? '' : `.${fraction}`}`;
+}
+
+const two = (value: number): string => String(value).padStart(2, '0');
+
+/** The day so many days after 1970-01-01; the inverse of `secondsOf`, in years that begin in March. */
+function dayOf(days: number): string | null {
+  const shifted = days + 719_468;
+  const era = Math.floor(shifted / 146_097);
+  const ofEra = shifted - era * 146_097;
+  const yearOfEra = Math.floor(
+    (ofEra - Math.floor(ofEra / 1460) + Math.floor(ofEra / 36_524) - Math.floor(ofEra / 146_096)) / 365,
+  );
+  const ofYear = ofEra - (365 * yearOfEra + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100));
+  const month = Math.floor((5 * ofYear + 2) / 153);
+  const day = ofYear - Math.floor((153 * month + 2) / 5) + 1;
+  const year = yearOfEra + era * 400 + (month >= 10 ? 1 : 0);
+  if (year < 1 || year > 9999) return null;
+  return `${String(year).padStart(4, '0')}-${two(month < 10 ? month + 3 : month - 9)}-${two(day)}`;
+}
+
 /** What is wrong with `zone:`, or null. */
 export function problemOfZone(zone: string): string | null {
   if (OFFSET.test(zone)) return offsetOf(zone) === null ? `"${zone}" is not an offset from UTC` : null;

@@ -6,6 +6,7 @@
  */
 import type { Program } from './automaton.ts';
 import type { Entry } from './ledger.ts';
+import type { BridgeConfig } from './soap/config.ts';
 import type { Stage } from './stage.ts';
 
 /**
@@ -67,6 +68,8 @@ export interface Successor {
   readonly upstream: string;
   readonly path: readonly Segment[] | null;
   readonly headers: readonly (readonly [name: string, value: string])[];
+  /** How its REST service is asked for a SOAP operation; null: it is asked as legacy is. */
+  readonly bridge: BridgeConfig | null;
 }
 
 /** Something of a request that tells its caller from others. `path` leads through the claims of a JWT. */

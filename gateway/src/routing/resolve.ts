@@ -8,10 +8,11 @@ import { parseStage, type Stage } from '../core/stage.ts';
 import { settable } from '../core/field.ts';
 import type { Match, Route, Segment, Successor, Table, Wsdl } from '../core/table.ts';
 import { audienceOf } from './audience.ts';
+import { bridgeOf } from './bridge.ts';
 import type { Problem, Source } from './document.ts';
 import { entries } from './difference.ts';
 import { nearest, type Report } from './problem.ts';
-import type { File, FileRoute } from './shape.ts';
+import type { File, FileRoute, FileSuccessorLong } from './shape.ts';
 import { trustOf } from './trust.ts';
 import { checkUpstream, upstreamOf } from './upstream.ts';
 
@@ -33,7 +34,8 @@ export function resolve(file: File, source: Source): Resolved {
     report(typeof file.default === 'string' ? ['default'] : ['default', 'upstream'], unknownUpstream(legacy, known));
   const wsdls = wsdlsOf(file);
   const routes = Object.entries(file.routes ?? {}).flatMap(([id, entry]) => {
-    const route = routeOf(id, entry, { report, known, legacy, line: source.placeOfKey(['routes', id]).line });
+    const { line } = source.placeOfKey(['routes', id]);
+    const route = routeOf(id, entry, { report, known, legacy, line, wsdls, source });
     return route === null ? [] : [route];
   });
   for (const { route, with: other } of [...collisions(routes), ...soapCollisions(routes)]) {
@@ -73,6 +75,8 @@ interface Context {
   readonly known: readonly string[];
   readonly legacy: string;
   readonly line: number;
+  readonly wsdls: ReadonlyMap<string, Wsdl>;
+  readonly source: Source;
 }
 
 function routeOf(id: string, entry: FileRoute, context: Context): Route | null {
@@ -121,11 +125,11 @@ function effectOf(match: Match): 'read' | 'write' {
 function successorOf(
   id: string,
   entry: FileRoute,
-  { report, known, legacy }: Context,
+  { report, known, legacy, wsdls, source }: Context,
   match: Match | null,
 ): Successor | null {
   if (entry.new === undefined) return null;
-  const long = typeof entry.new === 'string' ? { upstream: entry.new } : entry.new;
+  const long: FileSuccessorLong = typeof entry.new === 'string' ? { upstream: entry.new } : entry.new;
   const at = typeof entry.new === 'string' ? ['routes', id, 'new'] : ['routes', id, 'new', 'upstream'];
   if (!known.includes(long.upstream)) report(at, unknownUpstream(long.upstream, known));
   if (long.upstream === legacy) report(at, `"${legacy}" is the default: new must be another upstream`);
@@ -140,7 +144,9 @@ function successorOf(
     if (!settable(name))
       report(['routes', id, 'new', 'headers', name], "is not for a route to set: it is the facade's own");
   }
-  return { upstream: long.upstream, path, headers };
+  const described = match?.kind === 'soap' && (wsdls.get(match.path)?.file ?? null) !== null;
+  const bridge = bridgeOf(long, { at: ['routes', id, 'new'], match, described, report, source });
+  return { upstream: long.upstream, path, headers, bridge };
 }
 
 function checkParams(path: readonly Segment[], match: Match, report: (because: string) => void): void {

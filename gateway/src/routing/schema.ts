@@ -4,6 +4,7 @@
  * upstream exist?) is `resolve.ts`; which of them this version can act on is `support.ts`.
  */
 import { z } from 'zod';
+import { NAMED } from '../core/soap/words.ts';
 import { STAGES } from '../core/stage.ts';
 import type { File } from './shape.ts';
 
@@ -83,26 +84,30 @@ const upstream = z.strictObject({
   rewrite: z.array(z.enum(['location', 'cookies'])).optional(),
 });
 
-const status = z.string().regex(/^([1-5]\d\d)$/, 'expected a status such as 404');
+const success = z.string().regex(/^2\d\d$/, 'expected a status of success, such as 200');
+const failure = z.string().regex(/^[345]\d\d$/, 'expected a status of an error, such as 404');
 const jsonPath = z.string().min(1).max(500);
 const restTarget = z.union([
   z.string().regex(/^[A-Z]+ \/\S*$/, 'expected "METHOD /path", such as "GET /api/orders/{orderId}"'),
   z.strictObject({
-    method: z.string().regex(/^[A-Z]+$/),
-    path: z.string().startsWith('/'),
-    query: z.record(z.string(), jsonPath).optional(),
+    method: z.string().regex(/^[A-Z]+$/, 'expected a method in capitals, such as GET'),
+    path: z.string().startsWith('/', 'expected a path that starts with "/"').max(2000),
+    query: z.record(z.string().min(1).max(200), jsonPath).optional(),
     body: jsonPath.optional(),
     headers: z.record(headerName, jsonPath).optional(),
+    drop: z.array(z.string().min(1).max(200)).max(100).optional(),
   }),
 ]);
 const faultTarget = z.union([
-  z.string().min(1),
+  z.string().min(1).max(200),
   z.strictObject({
     code: z.enum(['Client', 'Server']).optional(),
-    detail: z.string().optional(),
+    detail: z.string().min(1).max(200).optional(),
     map: z.record(z.string(), jsonPath).optional(),
   }),
 ]);
+const typeField = z.string().regex(/^[^\s.]+\.[^\s.]+$/, 'expected Type.field, such as Order.voyageId');
+const conversion = z.union([z.enum(NAMED), z.record(z.string(), z.string())]);
 
 const successor = z.union([
   name,
@@ -111,9 +116,10 @@ const successor = z.union([
     path: z.string().startsWith('/').optional(),
     headers: z.record(headerName, headerValue).optional(),
     rest: restTarget.optional(),
-    response: z.union([z.string().min(1), z.record(status, z.record(z.string(), jsonPath))]).optional(),
-    rename: z.record(z.string(), jsonPath).optional(),
-    faults: z.record(status, faultTarget).optional(),
+    response: z.union([z.string().min(1), z.record(success, z.record(z.string(), jsonPath))]).optional(),
+    rename: z.record(typeField, jsonPath).optional(),
+    values: z.record(z.string().min(1).max(200), conversion).optional(),
+    faults: z.record(failure, faultTarget).optional(),
   }),
 ]);
 

@@ -32,10 +32,26 @@ export interface FileSuccessorLong {
   upstream: string;
   path?: Maybe<string>;
   headers?: Maybe<Record<string, string>>;
-  rest?: unknown;
-  response?: unknown;
-  rename?: unknown;
-  faults?: unknown;
+  rest?: Maybe<string | FileRest>;
+  response?: Maybe<string | Record<string, Record<string, string>>>;
+  rename?: Maybe<Record<string, string>>;
+  values?: Maybe<Record<string, string | Record<string, string>>>;
+  faults?: Maybe<Record<string, string | FileFault>>;
+}
+
+export interface FileRest {
+  method: string;
+  path: string;
+  query?: Maybe<Record<string, string>>;
+  body?: Maybe<string>;
+  headers?: Maybe<Record<string, string>>;
+  drop?: Maybe<string[]>;
+}
+
+export interface FileFault {
+  code?: Maybe<'Client' | 'Server'>;
+  detail?: Maybe<string>;
+  map?: Maybe<Record<string, string>>;
 }
 
 export interface FileRoute {

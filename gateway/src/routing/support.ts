@@ -8,7 +8,6 @@ import type { File } from './shape.ts';
 const TOP: readonly (keyof File)[] = ['readModels', 'replicas'];
 const ROUTE = ['fresh', 'writes'] as const;
 const PARITY = ['noise', 'confidence', 'redact', 'headers'] as const;
-const SUCCESSOR = ['rest', 'response', 'rename', 'faults'] as const;
 
 /** Everything in the file that is not supported yet, each as a problem. */
 export function unsupported(file: File, source: Source): Problem[] {
@@ -19,8 +18,6 @@ export function unsupported(file: File, source: Source): Problem[] {
     for (const key of PARITY) if (route.parity?.[key] !== undefined) found.push(['routes', id, 'parity', key]);
     for (const [index, key] of (route.sticky ?? []).entries())
       if (key.startsWith('soap:')) found.push(['routes', id, 'sticky', index]);
-    if (typeof route.new !== 'object') continue;
-    for (const key of SUCCESSOR) if (route.new[key] !== undefined) found.push(['routes', id, 'new', key]);
   }
   return found.map((path) => refusal(path, source));
 }

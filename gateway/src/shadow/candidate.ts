@@ -9,7 +9,7 @@ import type { Proof } from '../core/proof.ts';
 import type { Upstream } from '../core/table.ts';
 import { Asking, type Address } from './asking.ts';
 import { DryRuns, type Proofs } from './dryrun.ts';
-import { Lane, type Carry } from './lane.ts';
+import { Lane, unasked, type Carry } from './lane.ts';
 
 // To each address. A candidate as fast as legacy keeps up with some hundred reads a second on these; a slow one must not be
 // given more to do than its callers' own share leaves it.
@@ -119,8 +119,10 @@ export class Candidate {
 
 function reading(pool: Dispatcher, address: Address): Carry {
   return (errand, ended) => {
+    const question = errand.question();
+    if (question === null) return unasked(errand, ended);
     const asking = new Asking({
-      question: errand.question(),
+      question,
       limits: errand.limits,
       address,
       mayWrite: () => true,

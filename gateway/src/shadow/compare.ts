@@ -134,9 +134,10 @@ function tookLonger({ control, candidate }: Pair): boolean {
   return candidate.kind === 'late' && control.kind === 'answered' && control.wholeMs > candidate.limitMs;
 }
 
-function taskOf({ control, candidate, origins, answered, route, table }: Pair): Task {
-  const ours: Sent = { half: control, origin: origins.control };
-  const theirs: Sent = { half: candidate, origin: origins.candidate };
+function taskOf({ control, candidate, origins, answered, route, table, view }: Pair): Task {
+  const other = answered === 'legacy' ? 'new' : 'legacy';
+  const ours: Sent = { half: view?.(control, answered) ?? control, origin: origins.control };
+  const theirs: Sent = { half: view?.(candidate, other) ?? candidate, origin: origins.candidate };
   const [legacy, successor] = answered === 'legacy' ? [ours, theirs] : [theirs, ours];
   const today = new Date().toISOString().slice(0, 10);
   return { legacy, successor, rules: rulesFor(table.differences, route.id, today) };

@@ -7,7 +7,7 @@ import type { Dispatcher } from 'undici';
 import { valuesOf, without } from '../core/flat.ts';
 import { afterDryRun, afterQuestion, nextOf, UNASKED, type Proof } from '../core/proof.ts';
 import { Asking, type Address, type AskingOptions } from './asking.ts';
-import type { Carry, Ended } from './lane.ts';
+import { unasked, type Carry, type Ended } from './lane.ts';
 import type { Errand, Half, Question } from './question.ts';
 
 /** A field of requests and answers. */
@@ -91,7 +91,9 @@ export class DryRuns {
   }
 
   readonly carry: Carry = (errand, ended) => {
-    const run = new Run(this, errand, ended);
+    const question = errand.question();
+    if (question === null) return unasked(errand, ended);
+    const run = new Run(this, { errand, question }, ended);
     run.step();
     return () => run.cancel();
   };
@@ -107,11 +109,15 @@ class Run {
   #attempts = 0;
   #refused = false;
 
-  constructor(place: DryRuns, errand: Errand, ended: (how: Ended) => void) {
+  constructor(
+    place: DryRuns,
+    { errand, question }: { errand: Errand; question: Question },
+    ended: (how: Ended) => void,
+  ) {
     this.#place = place;
     this.#errand = errand;
     this.#ended = ended;
-    this.#question = errand.question();
+    this.#question = question;
   }
 
   cancel(): void {

@@ -11,6 +11,13 @@ export type Ended = 'alive' | 'dead' | 'idle';
 /** Carries one errand out. `ended` is called once; the function that comes back calls it off, and then `ended` as `idle`. */
 export type Carry = (errand: Errand, ended: (how: Ended) => void) => () => void;
 
+/** Ends an errand that cannot be asked. */
+export function unasked(errand: Errand, ended: (how: Ended) => void): () => void {
+  ended('idle');
+  errand.dropped('bridge');
+  return () => undefined;
+}
+
 // What waits longer than its budget is dropped anyway; this many of the default budget of bytes stay far below MAX_HELD_BYTES.
 const MAX_WAITING = 256;
 

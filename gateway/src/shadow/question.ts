@@ -53,18 +53,21 @@ export interface Pair {
   readonly candidate: Half;
   /** `http://127.0.0.1:8081`: whom each side's absolute addresses name when it names itself. */
   readonly origins: { readonly control: string; readonly candidate: string };
+  /** What either side's answer says, where the two answer in different forms; null: they are compared as they came. */
+  readonly view: ((half: Half, side: Side) => Half) | null;
 }
 
 /**
  * Why a request was not asked a second time, or its second answer given up. `abandoned`: the caller left. `body-streamed`: the
  * request's body is not in hand. `breaker`: the other side has been failing and is given a pause. `budget`: it took too long.
- * `closed`: the facade closes down, or the side has gone from the file. `control`: the caller's own answer failed or was cut.
+ * `bridge`: what was asked has no form on the other side. `closed`: the facade closes down, or the side has gone from the file. `control`: the caller's own answer failed or was cut.
  * `too-large`: an answer is beyond the route's budget.
  */
 export type Drop =
   | 'abandoned'
   | 'body-streamed'
   | 'breaker'
+  | 'bridge'
   | 'budget'
   | 'closed'
   | 'control'
@@ -77,8 +80,8 @@ export type Drop =
 export interface Errand {
   readonly route: Route;
   readonly limits: Limits;
-  /** Asked for when it is sent. */
-  question(): Question;
+  /** Asked for when it is sent. Null: it cannot be asked. */
+  question(): Question | null;
   /** So many bytes more of the answer are kept. False: there is no room for them, and the errand has been called off. */
   keep(bytes: number): boolean;
   heard(half: Half): void;

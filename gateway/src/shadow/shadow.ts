@@ -30,8 +30,10 @@ export interface Beginning {
   readonly origin: string;
   readonly requestId: string;
   readonly body: Body;
-  /** What goes to the other side, the body and our marks left out; asked for when it is sent. */
-  readonly question: () => Omit<Question, 'body'>;
+  /** What goes to the other side, our marks left out; asked for when its turn comes. Null: it cannot be asked this. */
+  readonly question: () => Question | null;
+  /** What either side's answer says, where the two answer in different forms; null: as it came. */
+  readonly view: Pair['view'];
 }
 
 /** What all of them share. */
@@ -119,11 +121,11 @@ export class Shadow implements Tee, Errand {
     if (refused !== null) this.dropped(refused);
   }
 
-  question(): Question {
-    const { also, body, question } = this.#begun;
-    const { method, path, headers } = question();
-    const marks = also.as === 'read' ? [SHADOW, '1'] : [SHADOW, '1', DRY_RUN, '1'];
-    return { method, path, headers: [...headers, ...marks], body: body.kind === 'whole' ? body.bytes : null };
+  question(): Question | null {
+    const question = this.#begun.question();
+    if (question === null) return null;
+    const marks = this.#begun.also.as === 'read' ? [SHADOW, '1'] : [SHADOW, '1', DRY_RUN, '1'];
+    return { ...question, headers: [...question.headers, ...marks] };
   }
 
   heard(half: Half): void {
@@ -141,14 +143,14 @@ export class Shadow implements Tee, Errand {
 
   /** Hands both halves over once they are there. */
   #meet(): void {
-    const { route, also, table, answered, origin, requestId } = this.#begun;
+    const { route, also, table, answered, origin, requestId, view } = this.#begun;
     if (this.#control === null || this.#candidate === null) return;
     this.#leave();
     if (this.#candidate.kind === 'late') this.#around.dropped(route.id, 'budget');
     if (this.#candidate.kind === 'large') this.#around.dropped(route.id, 'too-large');
     const origins = { control: origin, candidate: table.upstreams.get(also.upstream)?.urls[0] ?? '' };
     const [control, candidate] = [this.#control, this.#candidate];
-    this.#around.compare({ table, route, answered, as: also.as, requestId, control, candidate, origins });
+    this.#around.compare({ table, route, answered, as: also.as, requestId, control, candidate, origins, view });
   }
 
   #leave(): void {

@@ -129,7 +129,10 @@ describe('who answers', () => {
   });
 
   test('the decision names upstreams as the file does, and says why', () => {
-    const route = routeOf({ stage: { kind: 'new' }, successor: { upstream: 'v2', path: null, headers: [] } });
+    const route = routeOf({
+      stage: { kind: 'new' },
+      successor: { upstream: 'v2', path: null, headers: [], bridge: null },
+    });
     const table = tableOf([route], { legacy: 'monolith' });
     expect(decide(table, route, asked(), facts())).toEqual({
       kind: 'forward',

@@ -222,6 +222,7 @@ describe('what is sent', () => {
       upstream: 'orders',
       path: pathOf('/v2/orders/:orderId'),
       headers: [['X-Tenant', 'a']],
+      bridge: null,
     } as const;
     const moved = route('order', 'GET /api/orders/:orderId', { successor });
     const corpus = 'GET /api/orders/a%2Fb?x=1\nx-tenant: b';

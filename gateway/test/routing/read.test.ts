@@ -221,8 +221,6 @@ describe('what the file may say and this version cannot do', () => {
       `${place('noise: 5%')} routes.order-get.parity.noise: "noise" is not supported yet: remove it`,
       '38:5 routes.order-create.writes: "writes" is not supported yet: remove it',
       '44:5 routes.order-book.writes: "writes" is not supported yet: remove it',
-      `${place("rest: 'GET")} routes.soap-get-order.new.rest: "rest" is not supported yet: remove it`,
-      `${place('response: order')} routes.soap-get-order.new.response: "response" is not supported yet: remove it`,
     ]);
   });
 
@@ -230,8 +228,7 @@ describe('what the file may say and this version cannot do', () => {
     const without = EXAMPLE.split('\n')
       .filter((line) => !/^ {4}(fresh|parity|writes)/.test(line))
       .filter((line) => !/^(readModels:| {2}orders: \{ upstream)/.test(line))
-      .join('\n')
-      .replace(/new: \{ upstream: orders, rest:.*\}/, 'new: orders');
+      .join('\n');
     expect(warned(without)).toEqual([
       expect.stringMatching(/^\d+:5 routes\.order-get\.guard: validated, not active yet$/),
       expect.stringMatching(/^\d+:5 routes\.order-get\.promote: validated, not active yet$/),
@@ -310,19 +307,6 @@ describe('what the file may say and this version cannot do', () => {
       small('  b:\n    match: GET /b\n    stage: legacy\n    sticky: [ip, "soap:/a"]\n'),
       '11:18 routes.b.sticky.1',
     ],
-    ...[
-      'rename: { Order.voyageId: voyage.id }',
-      'faults: { 404: OrderNotFound }',
-      'response: { 200: { order: $.items } }',
-      'rest: { method: GET, path: /a }',
-    ].map(
-      (line) =>
-        [
-          line,
-          small(`  b:\n    match: GET /b\n    stage: legacy\n    new: { upstream: orders, ${line} }\n`),
-          `11:30 routes.b.new.${line.split(':')[0]}`,
-        ] as const,
-    ),
   ];
   test.each(NOT_YET)('%s', (_name, text, at) => {
     expect(wrong(text)).toEqual([

@@ -16,6 +16,8 @@ export interface Limits {
   readonly bodyBytes: number;
   /** Bytes of the body once its Content-Encoding is undone. */
   readonly inflatedBytes: number;
+  /** Bytes of a message to a bridged operation, once its Content-Encoding is undone: it is decoded in one go. */
+  readonly bridgedBytes: number;
   /** With `check: whole`, bodies up to this many bytes are checked to their end before anything is sent. */
   readonly wholeBytes: number;
 }
@@ -33,6 +35,8 @@ export const LIMITS: Limits = {
   bodyBytes: 10 * 1024 * 1024,
   // The same, so that compressing a message does not smuggle a bigger one in.
   inflatedBytes: 10 * 1024 * 1024,
+  // Decoding 2 MiB takes about a tenth of a second, in which nobody else is served; REST servers take 1 MiB of JSON by default.
+  bridgedBytes: 2 * 1024 * 1024,
   // Nine in ten calls are smaller. They arrive in one or two reads, so holding them costs no latency, and they can be shadowed.
   wholeBytes: 16 * 1024,
 };

@@ -49,6 +49,10 @@ export const SOAP_CODES = {
   GW_SOAP_NOT_AN_ENVELOPE: { status: 500, faultcode: 'Client' },
   /** Unclassified: an empty Body that stands for no operation, or for several. */
   GW_SOAP_EMPTY_BODY: { status: 500, faultcode: 'Client' },
+  /** What a bridged operation was sent does not fit its schema, or what its REST service takes. */
+  GW_BRIDGE_INPUT: { status: 500, faultcode: 'Client' },
+  /** A header block that must be understood, and that the bridge does not. */
+  GW_BRIDGE_HEADER: { status: 500, faultcode: 'MustUnderstand' },
 } as const;
 
 export type SoapCode = keyof typeof SOAP_CODES;
