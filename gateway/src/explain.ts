@@ -36,6 +36,8 @@ export interface Asking {
   readonly fields: Fields;
   readonly address: string;
   readonly override: Asked['override'];
+  /** Of the message, where there is one. */
+  readonly element?: Asked['element'];
 }
 
 /** Reads lines such as `X-Customer-Id: 42`; null when one of them is none. */
@@ -105,7 +107,7 @@ function explained(
     stage: route === null ? null : formatStage(route.stage),
     params: Object.fromEntries(params),
     // Drawn for every sample, so that whoever may be asked as well is shown.
-    decision: decide(table, route, { ...asking, params, draw: 0 }, facts),
+    decision: decide(table, route, { element: () => null, ...asking, params, draw: 0 }, facts),
   };
 }
 

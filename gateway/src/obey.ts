@@ -36,6 +36,8 @@ export interface Context {
 /** How a pipeline (REST, SOAP) differs in what it asks and tells; REST's refusals are problems. */
 export interface Manner extends Going {
   readonly refuse?: (exchange: Exchange, refusal: Refusal, because: string) => void;
+  /** What of a SOAP message may be decided by. */
+  readonly element?: Asked['element'];
 }
 
 /** Decides on a request whose route is known, and obeys. */
@@ -51,7 +53,7 @@ export function proceed(
   exchange.route = route?.id ?? 'default';
   const { fleet } = context.generations;
   const moment = new Moment(fleet);
-  const decision = decide(generation.table, route, askedOf(exchange, matched), moment);
+  const decision = decide(generation.table, route, askedOf(exchange, matched, rest.element), moment);
   exchange.decision = decision;
   if (rest.body.kind === 'stream') exchange.incoming = rest.body.source;
   if (decision.kind === 'refuse') {
@@ -78,17 +80,21 @@ export function borrow(
 }
 
 /** What `decide` may know of the request. */
-export function askedOf(exchange: Exchange, matched: Matched | null): Asked {
-  return new Asking(exchange, matched);
+export function askedOf(exchange: Exchange, matched: Matched | null, element: Asked['element'] = NO_ELEMENT): Asked {
+  return new Asking(exchange, matched, element);
 }
+
+const NO_ELEMENT = (): null => null;
 
 /** What few routes ask for is found out when one does. */
 class Asking implements Asked {
   readonly draw: number = Math.random();
+  readonly element: Asked['element'];
   readonly #exchange: Exchange;
   readonly #matched: Matched | null;
 
-  constructor(exchange: Exchange, matched: Matched | null) {
+  constructor(exchange: Exchange, matched: Matched | null, element: Asked['element']) {
+    this.element = element;
     this.#exchange = exchange;
     this.#matched = matched;
   }

@@ -5,11 +5,13 @@
  */
 import { Readable } from 'node:stream';
 import { CALLER_IDLE_MS, CallerGone, CallerSlow, Upload } from './body.ts';
+import type { Asked } from './core/caller.ts';
 import type { Fields } from './core/field.ts';
 import { decoded, formatMatch } from './core/pattern.ts';
 import type { Bridge } from './core/soap/bridge.ts';
 import type { Codec } from './core/soap/codec.ts';
 import { LIMITS } from './core/soap/limits.ts';
+import { pluck } from './core/soap/pluck.ts';
 import type { FaultCode, Version } from './core/soap/refusal.ts';
 import { clark } from './core/soap/scope.ts';
 import { bareService, type Operation, type Service as Known } from './core/soap/service.ts';
@@ -43,6 +45,8 @@ export interface Service {
   readonly routes: ReadonlyMap<Operation, Route>;
   /** Of the operations whose route's successor is asked in REST. */
   readonly bridges: ReadonlyMap<Operation, Bridge<Codec>>;
+  /** Whether a route tells callers apart by what stands in messages. */
+  readonly keep: boolean;
 }
 
 const NO_BRIDGES: Proven = { bridges: new Map(), problems: [] };
@@ -62,7 +66,8 @@ export async function servicesOf(table: Table): Promise<ReadonlyMap<string, Serv
     const routes = routesOf(wsdl, known, own);
     const proven = loaded === null ? NO_BRIDGES : bridgesOf(loaded, routes);
     problems.push(...proven.problems);
-    services.set(wsdl.path, { wsdl, known, routes, bridges: proven.bridges });
+    const keep = own.some(({ sticky }) => sticky.some(({ kind }) => kind === 'soap'));
+    services.set(wsdl.path, { wsdl, known, routes, bridges: proven.bridges, keep });
   }
   if (problems.length > 0) throw new BadBridges(problems.toSorted((a, b) => a.line - b.line || a.column - b.column));
   return services;
@@ -85,6 +90,7 @@ function routesOf(wsdl: Wsdl, known: Known, own: readonly Route[]): ReadonlyMap<
       );
     }
     for (const operation of operations) {
+      checkSticky(route, operation);
       const other = routes.get(operation);
       if (other !== undefined)
         throw new GatewayError(
@@ -104,6 +110,18 @@ function routesOf(wsdl: Wsdl, known: Known, own: readonly Route[]): ReadonlyMap<
     }
   }
   return routes;
+}
+
+/** @throws GatewayError GW_BAD_WSDL: a key begins with another element than the operation's messages do */
+function checkSticky({ id, line, sticky }: Route, { name, input }: Operation): void {
+  for (const key of sticky) {
+    if (key.kind !== 'soap' || key.path[0] === input?.local) continue;
+    const begin = input === null ? 'its messages are empty' : `its messages begin with ${input.local}`;
+    throw new GatewayError(
+      'GW_BAD_WSDL',
+      `route "${id}" (line ${line}): sticky soap:/${key.path.join('/')} is not in a message of the operation ${name}: ${begin}`,
+    );
+  }
 }
 
 function operationsOf({ match }: Route, known: Known): readonly Operation[] {
@@ -134,6 +152,7 @@ export function serveSoap(exchange: Exchange, service: Service, context: Context
     check,
     actionMismatch,
     timeoutMs: context.idleMs,
+    keep: service.keep,
   })
     .then((found) => route(exchange, { service, found }, context))
     .catch((error: unknown) => broken(exchange, error, context, manner('1.1').refuse));
@@ -178,7 +197,7 @@ function call(exchange: Exchange, { service, found, gathered }: Call, context: C
   const own = current === null ? undefined : routeOf(current, operation);
   const bridge = operation === undefined || own === undefined ? undefined : current?.bridges.get(operation);
   const matched = own === undefined ? null : { route: own, params: NO_PARAMS };
-  const told = manner(found.version);
+  const told = { element: elementsOf(found), ...manner(found.version) };
   if (bridge === undefined)
     return proceed(exchange, context, matched, { body: gathered ?? passing(exchange, found, context), ...told });
   if (gathered === null) {
@@ -229,6 +248,11 @@ function unread(exchange: Exchange, error: unknown, { told, context }: { told: M
   }
   if (cause instanceof CallerGone) return exchange.end({ side: 'none', because: 'abandoned', status: 499, code: null });
   broken(exchange, error, context);
+}
+
+/** What of a message a caller may be told apart by. */
+function elementsOf({ text }: { readonly text: string | null }): Asked['element'] {
+  return (path) => (text === null ? null : pluck(text, path));
 }
 
 const NO_PARAMS: ReadonlyMap<string, string> = new Map();
@@ -305,12 +329,13 @@ export async function operationOf(
   service: Service,
   headers: Fields,
   body: Readable,
-): Promise<{ key: string; route: Route | null; rest: RestRequest | null }> {
+): Promise<{ key: string; route: Route | null; rest: RestRequest | null; element: Asked['element'] }> {
   const { check, actionMismatch } = service.wsdl;
   const found = await identify({ method: 'POST', rawHeaders: headers, body }, service.known, {
     check,
     actionMismatch,
     timeoutMs: CALLER_IDLE_MS,
+    keep: service.keep,
   });
   if (found.kind === 'departed') throw new GatewayError('GW_BAD_REQUEST', 'the message could not be read to its end');
   if (found.kind === 'refused')
@@ -328,7 +353,7 @@ export async function operationOf(
   const bridge = operation === undefined ? undefined : service.bridges.get(operation);
   const rest = bridge === undefined ? null : await crossed(bridge, found, { headers, body });
   body.destroy();
-  return { key: clark(found.namespace, found.name), route, rest };
+  return { key: clark(found.namespace, found.name), route, rest, element: elementsOf(found) };
 }
 
 /** @throws GatewayError GW_BAD_REQUEST: the bridge would refuse the message */

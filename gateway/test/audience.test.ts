@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import {
   ask,
@@ -60,6 +61,36 @@ describe('a canary', () => {
       expect(await by({ 'x-customer-id': id }, 'POST')).toBe(expected);
     }
     expect(await by({})).toBe('legacy canary');
+  });
+
+  test('tells SOAP callers apart by what stands in their messages, however they are sent', async () => {
+    const { gate } = await world(
+      `  s: { match: 'SOAP /s {urn:x}Get', effect: read, stage: canary 50%, new: orders, sticky: ['soap:/Get/by/id', header:x-customer-id] }\n`,
+    );
+    const get = (id: string, more = ''): string =>
+      envelope(`<Get xmlns="urn:x">${more}<by><id> ${id}\n</id></by></Get>`);
+    const by = async (body: string | Buffer, headers: Record<string, string> = {}): Promise<string> =>
+      said(await ask(`${gate.url}/s`, { method: 'POST', body, headers: { 'content-type': 'text/xml', ...headers } }));
+    const [moved, left] = ['C-000042', 'C-000002'];
+    for (const [id, other, expected] of [
+      [moved, left, 'new canary'],
+      [left, moved, 'legacy canary'],
+    ] as const) {
+      expect(await by(get(id), { 'x-customer-id': other })).toBe(expected);
+      expect(await by(gzipSync(get(id)), { 'x-customer-id': other, 'content-encoding': 'gzip' })).toBe(expected);
+      expect(await by(Buffer.from(`\ufeff${get(id)}`, 'utf16le'), { 'content-type': 'text/xml; charset=utf-16' })).toBe(
+        expected,
+      );
+      // Without it, and where the message is too long to be held, the next key counts.
+      expect(await by(get(''), { 'x-customer-id': id })).toBe(expected);
+      expect(await by(get(other, `<a>${'x'.repeat(20_000)}</a>`), { 'x-customer-id': id })).toBe(expected);
+      expect(
+        await by(gzipSync(get(other, `<a>${'x'.repeat(300_000)}</a>`)), {
+          'x-customer-id': id,
+          'content-encoding': 'gzip',
+        }),
+      ).toBe(expected);
+    }
   });
 
   test('moves SOAP callers as it moves others', async () => {

@@ -276,6 +276,20 @@ describe('banyan routes and explain', () => {
     expect(await said('--ip', '192.0.2.3')).toContain('because: canary');
   });
 
+  test('tell SOAP callers apart by what stands in the message', async () => {
+    await writeFile(
+      path,
+      small(`  s: { match: "SOAP /s {urn:x}Get", stage: canary 50%, new: orders, sticky: ['soap:/Get/id'] }\n`),
+    );
+    const by = async (id: string): Promise<unknown> => {
+      const message = `<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/"><e:Body><Get xmlns="urn:x"><id>${id}</id></Get></e:Body></e:Envelope>`;
+      await writeFile(join(folder, 'get.xml'), message);
+      return (await json(['explain', 'POST', '/s', '--soap', 'get.xml', '-H', 'Content-Type: text/xml'])).said;
+    };
+    expect(await by('C-000042')).toMatchObject({ route: 's', decision: { side: 'new', because: 'canary' } });
+    expect(await by('C-000002')).toMatchObject({ route: 's', decision: { side: 'legacy', because: 'canary' } });
+  });
+
   test('name the operation of a SOAP message', async () => {
     await writeFile(path, small('  s: { match: "SOAP /s {urn:x}Get", stage: legacy }\n'));
     const envelope =

@@ -70,5 +70,6 @@ export const asked = (more: Partial<Asked> = {}): Asked => ({
   address: '192.0.2.1',
   override: null,
   draw: 0,
+  element: () => null,
   ...more,
 });

@@ -55,7 +55,8 @@ async function soap(table: Table, path: string, asked: { message: string; asking
     });
   });
   const found = await operationOf(service, asked.asking.fields, createReadStream(asked.message));
-  return explainSoap(table, path, { ...found, asking: asked.asking }, CALM);
+  const { element, ...operation } = found;
+  return explainSoap(table, path, { ...operation, asking: { ...asked.asking, element } }, CALM);
 }
 
 function lines(explanation: Explanation): string[] {

@@ -18,6 +18,11 @@ export interface Asked {
   readonly override: Side | null;
   /** A number in [0, 1), drawn anew for each request: what samples are taken by. */
   readonly draw: number;
+  /**
+   * The text of an element of a SOAP message; null where there is none, and for messages that are too long to be held or did not
+   * come to this.
+   */
+  readonly element: (path: readonly string[]) => string | null;
 }
 
 /** The first of `keys` that the request has; null when it has none. An empty value is none. */
@@ -29,7 +34,8 @@ export function keyOf(keys: readonly Key[], asked: Asked): string | null {
   return null;
 }
 
-function valueOf(key: Key, { fields, params, address }: Asked): string | null {
+function valueOf(key: Key, asked: Asked): string | null {
+  const { fields, params, address } = asked;
   switch (key.kind) {
     case 'header':
       return fieldOf(fields, key.name);
@@ -44,6 +50,8 @@ function valueOf(key: Key, { fields, params, address }: Asked): string | null {
       const token = bearerOf(fieldOf(fields, 'authorization'));
       return token === null ? null : claimOf(token, key.path);
     }
+    case 'soap':
+      return asked.element(key.path);
     case 'ip':
       return address;
     default:

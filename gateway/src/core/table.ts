@@ -76,6 +76,8 @@ export interface Successor {
 export type Key =
   | { readonly kind: 'header' | 'cookie' | 'param'; readonly name: string }
   | { readonly kind: 'claim'; readonly path: readonly string[] }
+  /** An element of a SOAP message, by local names from the operation's element. */
+  | { readonly kind: 'soap'; readonly path: readonly string[] }
   | { readonly kind: 'ip' };
 
 /** Fields and cookies that a request must all have, with exactly these values. Names of fields are in lower case. */

@@ -1,6 +1,7 @@
 /** For whom a route's stage counts: how callers are told apart, who is moved in any case, whose entity it is, and what is compared. */
 import { compileRegex, type Program } from '../core/automaton.ts';
 import { parseRegex } from '../core/regex.ts';
+import { NC_NAME } from '../core/soap/lexical.ts';
 import { parsePercent, type Stage } from '../core/stage.ts';
 import type { Key, Match, Route, When } from '../core/table.ts';
 import { parseDuration, parseSize } from '../core/unit.ts';
@@ -35,6 +36,7 @@ export function audienceOf(id: string, entry: FileRoute, known: Known, report: R
   const sticky = (entry.sticky ?? ['ip']).map((text, index) => {
     const key = keyOf(text);
     if (key.kind === 'param') checkParam(key.name, params, (because) => report(at('sticky', index), because));
+    if (key.kind === 'soap') checkSoap(key.path, match, (because) => report(at('sticky', index), because));
     return key;
   });
   const { budget, sample } = entry.parity ?? {};
@@ -65,6 +67,8 @@ function keyOf(text: string): Key {
       return { kind, name: rest };
     case 'claim':
       return { kind, path: rest.split('.') };
+    case 'soap':
+      return { kind, path: rest.slice(1).split('/') };
     default:
       return { kind: 'ip' }; // The schema lets nothing else in.
   }
@@ -93,6 +97,12 @@ function ownerOf(
     return null;
   }
   return { param: owner.param, legacy: program };
+}
+
+function checkSoap(path: readonly string[], match: Match, report: (because: string) => void): void {
+  if (match.kind !== 'soap') report('an element of a message: only a SOAP route has one');
+  else if (path.some((step) => !NC_NAME.test(step)))
+    report("expected local names from the operation's element on, such as soap:/GetOrder/customerId");
 }
 
 function checkParam(name: string, params: readonly string[], report: (because: string) => void): void {

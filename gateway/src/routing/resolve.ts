@@ -51,6 +51,14 @@ export function resolve(file: File, source: Source): Resolved {
       `without a WSDL for ${match.path} an operation needs its namespace: "SOAP ${match.path} {namespace}${match.name}", or wsdls.${match.path}.file`,
     );
   }
+  for (const { id, match, sticky } of routes) {
+    const index = sticky.findIndex(({ kind }) => kind === 'soap');
+    if (index === -1 || match.kind !== 'soap' || wsdls.get(match.path)?.check !== 'operation') continue;
+    report(
+      ['routes', id, 'sticky', index],
+      `with wsdls.${match.path}.check: operation a message is not read beyond its operation: use another key, or check: whole`,
+    );
+  }
   const differences = entries(file, report);
   const table: Table = {
     upstreams,

@@ -16,8 +16,6 @@ export function unsupported(file: File, source: Source): Problem[] {
   for (const [id, route] of Object.entries(file.routes ?? {})) {
     for (const key of ROUTE) if (route[key] !== undefined) found.push(['routes', id, key]);
     for (const key of PARITY) if (route.parity?.[key] !== undefined) found.push(['routes', id, 'parity', key]);
-    for (const [index, key] of (route.sticky ?? []).entries())
-      if (key.startsWith('soap:')) found.push(['routes', id, 'sticky', index]);
   }
   return found.map((path) => refusal(path, source));
 }

@@ -33,6 +33,8 @@ export interface IdentifyOptions {
   readonly versionMismatch?: 'refuse' | 'allow';
   /** For everything that is read before the answer, in milliseconds. */
   readonly timeoutMs: number;
+  /** Whether the message's text is wanted. */
+  readonly keep?: boolean;
   readonly limits?: Partial<Limits>;
 }
 
@@ -72,6 +74,8 @@ export interface IdentifiedOperation extends Passage {
   readonly operations: readonly Operation[];
   /** The first action that came with it, whatever it says; null: none, or empty. */
   readonly action: string | null;
+  /** All of the message, decoded: where it was to be kept, was checked to its end, and is not too long. Else null. */
+  readonly text: string | null;
 }
 
 export interface Unclassified extends Passage {
@@ -103,7 +107,14 @@ export async function identify(input: Input, service: Service, options: Identify
     return refused(refuse('GW_SOAP_ENCODING', `The Content-Encoding ${head.encoding ?? ''} is not accepted`), fallback);
   }
   const isOperation = (namespace: string, name: string): boolean => service.byInput.has(clark(namespace, name));
-  const message = Message.open({ limits, media: head.media, coding, check: options.check, isOperation });
+  const message = Message.open({
+    limits,
+    media: head.media,
+    coding,
+    check: options.check,
+    isOperation,
+    keep: options.keep ?? false,
+  });
   if (!(message instanceof Message)) return refused(message, fallback);
   if (input.method !== 'POST') {
     return pass(
@@ -256,13 +267,13 @@ function judge(reading: Judged, service: Service, options: IdentifyOptions): Ide
   const operation = operationOf(reading, known, { service, options });
   if (operation.kind === 'refused') return stop(reading, operation.refusal);
   if (objection !== null) return stop(reading, objection);
-  return operation.kind === 'operation'
-    ? { ...operation.operation, ...passage(reading) }
-    : pass(reading, operation.refusal);
+  if (operation.kind !== 'operation') return pass(reading, operation.refusal);
+  const text = reading.complete && options.check === 'whole' ? message.characters : null;
+  return { ...operation.operation, text, ...passage(reading) };
 }
 
 type Outcome =
-  | { readonly kind: 'operation'; readonly operation: Omit<IdentifiedOperation, keyof Passage> }
+  | { readonly kind: 'operation'; readonly operation: Omit<IdentifiedOperation, keyof Passage | 'text'> }
   | { readonly kind: 'unclassified' | 'refused'; readonly refusal: Refusal };
 
 function operationOf(

@@ -18,6 +18,8 @@ export interface MessageOptions extends ScanOptions {
   readonly limits: Limits;
   readonly media: Media | null;
   readonly coding: Coding | null;
+  /** Whether the characters are kept, up to `headCharacters` of them. */
+  readonly keep?: boolean;
 }
 
 /** A refusal, or null: nothing to object to so far. Compressed bytes are judged asynchronously. */
@@ -31,6 +33,8 @@ export class Message {
   readonly #inflater: Inflater | null;
   readonly #multipart: Multipart | null;
   readonly #scanner: QuickScanner;
+  /** Null: not to be kept, or too many. */
+  #characters: string | null;
   #scanning: boolean;
   #bytes = 0;
   #rootMedia: Media | null;
@@ -54,6 +58,7 @@ export class Message {
     this.#check = check;
     this.#rootMedia = media;
     this.#scanning = true;
+    this.#characters = options.keep === true ? '' : null;
     this.#scanner = new QuickScanner(options);
     // An objection to the text stops the scan, not the decompression: the message may still go on unclassified.
     const onBytes = (bytes: Buffer): void => void this.#unpacked(bytes);
@@ -79,6 +84,11 @@ export class Message {
   /** Of the envelope; null before it was seen. */
   get version(): Version | null {
     return this.#scanner.version;
+  }
+
+  /** All characters so far; null where they are not kept, or are more than one looks into. */
+  get characters(): string | null {
+    return this.#characters;
   }
 
   /** The media type of the envelope: of the root part where there are parts. */
@@ -163,6 +173,11 @@ export class Message {
 
   #decode(decoder: Decoder, bytes: Buffer): Objection {
     const { text, sound } = decoder.write(bytes);
+    if (this.#characters !== null) {
+      // What a small body inflates to may be large.
+      const isLong = this.#characters.length + text.length > this.#limits.headCharacters;
+      this.#characters = isLong ? null : this.#characters + text;
+    }
     const objection = this.#see(this.#scanner.write(text));
     if (objection !== null || sound) return objection;
     return refuse('GW_SOAP_CHARSET', 'The message has bytes that are not in its charset');

@@ -29,6 +29,14 @@ describe('what tells a caller apart', () => {
     ['a path parameter', [{ kind: 'param', name: 'orderId' }], [], '42'],
     ['a path parameter in another spelling', [{ kind: 'param', name: 'odd' }], [], 'a b'],
     ['a path parameter that cannot be decoded', [{ kind: 'param', name: 'bad' }], [], '%zz'],
+    ['an element of the message', [{ kind: 'soap', path: ['Get', 'id'] }], [], 'the text of Get/id'],
+    [
+      'the next, where the message does not have it',
+      [{ kind: 'soap', path: ['absent'] }, { kind: 'ip' }],
+      [],
+      '192.0.2.9',
+    ],
+    ['the next, where it is empty', [{ kind: 'soap', path: ['empty'] }, { kind: 'ip' }], [], '192.0.2.9'],
     ['the address', [{ kind: 'ip' }], [], '192.0.2.9'],
     [
       'the first that is there',
@@ -44,7 +52,10 @@ describe('what tells a caller apart', () => {
       ['odd', '%61%20b'],
       ['bad', '%zz'],
     ]);
-    expect(keyOf(keys, asked({ fields, params, address: '192.0.2.9' }))).toBe(expected);
+    const texts: Readonly<Record<string, string | null>> = { absent: null, empty: '' };
+    const element = ([first = '', ...rest]: readonly string[]): string | null =>
+      first in texts ? (texts[first] ?? null) : `the text of ${[first, ...rest].join('/')}`;
+    expect(keyOf(keys, asked({ fields, params, address: '192.0.2.9', element }))).toBe(expected);
   });
 
   test('a request meets a condition when it has all of it, to the letter', () => {

@@ -302,11 +302,6 @@ describe('what the file may say and this version cannot do', () => {
           `11:15 routes.b.parity.${line.split(':')[0]}`,
         ] as const,
     ),
-    [
-      'sticky by a part of a SOAP message',
-      small('  b:\n    match: GET /b\n    stage: legacy\n    sticky: [ip, "soap:/a"]\n'),
-      '11:18 routes.b.sticky.1',
-    ],
   ];
   test.each(NOT_YET)('%s', (_name, text, at) => {
     expect(wrong(text)).toEqual([

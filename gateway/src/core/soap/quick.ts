@@ -280,7 +280,7 @@ const DECLARATION =
  * How many characters of a usual XML declaration the message begins with: none, if it begins otherwise.
  * @returns `odd` when it begins with something else that could be one
  */
-function startOf(kept: string, ended: boolean): number | 'more' | 'odd' {
+export function startOf(kept: string, ended: boolean): number | 'more' | 'odd' {
   const at = kept.charCodeAt(0) === 0xfeff ? 1 : 0;
   if (kept.length < at + 2 && !ended) return 'more';
   if (!kept.startsWith('<?', at)) return 0;
