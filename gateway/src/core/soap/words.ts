@@ -24,6 +24,7 @@ export const NAMED = [
   'utc without zone',
   'utc without zone to the minute',
   'json',
+  'replace illegal',
 ] as const;
 
 /** As the file has it: one of {@link NAMED}, or the schema's words with the REST side's. */
@@ -41,6 +42,8 @@ export function conversionOf(written: Written, type: Simple): Conversion | Wrong
       return timeOf(written.endsWith('minute'), type);
     case 'json':
       return baseOf(type) === 'string' ? JSON_TEXT : wrong(`"json" is for texts, and this is ${shown(type)}`);
+    case 'replace illegal':
+      return baseOf(type) === 'string' ? LEGAL : wrong(`"replace illegal" is for texts, and this is ${shown(type)}`);
     default:
       return wrong(`"${written}" is no conversion: expected ${NAMED.join(', ')}, or a map from the schema's words`);
   }
@@ -102,6 +105,16 @@ function timeOf(minute: boolean, type: Simple): Conversion | Wrong {
     fromRest: (value) => (typeof value === 'string' ? (utcOf(value, minute ? 'minute' : 'instant') ?? value) : value),
   };
 }
+
+// Everything outside of XML 1.0's Char production: not even a character reference may stand for these.
+// oxlint-disable-next-line no-control-regex
+const ILLEGAL = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]|\p{Surrogate}/gu;
+
+const LEGAL: Conversion = {
+  kind: 'conversion',
+  toRest: (value) => value,
+  fromRest: (value) => (typeof value === 'string' ? value.replace(ILLEGAL, '\ufffd') : value),
+};
 
 const ZONED = /(?:[Zz]|[+-]\d\d:?\d\d)$/;
 
