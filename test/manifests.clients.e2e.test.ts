@@ -7,13 +7,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { faultOf, fieldsOf, listOf, textOf, valueOf, type Fields } from './support/calls.ts';
 import { openFacade, type Facade } from './support/facade.ts';
 import { all, ATTRIBUTES, canonical, manifestOf, MANIFESTS, read, type Manifest } from './support/manifests.ts';
-import { folder, openRest, openSoap, type Keeping } from './support/manifestservers.ts';
+import { folder, openRest, openSoap, PATH, routes, type Keeping } from './support/manifestservers.ts';
 import { record, type Recorder } from './support/recorder.ts';
 import { judge, lacksJudge } from './support/schema.ts';
 import { lacks, leftOut, openClient, versionsOf, type Client, type Said, type Stack } from './support/stacks.ts';
 
 const stacks: readonly Stack[] = ['zeep', 'suds', 'cxf', 'node-soap'];
-const PATH = '/soap/ManifestService';
 
 let soap: Keeping;
 let rest: Keeping;
@@ -21,7 +20,7 @@ let recorder: Recorder;
 let facade: Facade;
 
 /** Where the operations are served: by the SOAP server, or by the REST service through the bridge. */
-const STAGES = ['legacy'] as const;
+const STAGES = ['legacy', 'new'] as const;
 
 const table = (stage: string): string => `version: 1
 publicUrl: ${recorder.url}
@@ -29,13 +28,7 @@ upstreams: { legacy: "${soap.url}", manifests: "${rest.url}" }
 default: legacy
 wsdls:
   ${PATH}: { file: "${folder}/ManifestService.wsdl" }
-# ${stage}
-routes:
-  get: { match: SOAP ${PATH} GetManifest, effect: read, stage: ${stage} }
-  list: { match: SOAP ${PATH} ListManifests, effect: read, stage: ${stage} }
-  store: { match: SOAP ${PATH} StoreManifest, stage: ${stage} }
-  note: { match: SOAP ${PATH} NoteDeparture, stage: ${stage} }
-`;
+${routes(stage)}`;
 
 beforeAll(async () => {
   [soap, rest] = [await openSoap(), await openRest()];

@@ -7,6 +7,45 @@ import { all, escaped, manifestOf, MANIFESTS, NAMESPACE, read, toJson, toXml, ty
 
 export const folder: string = join(root, 'test/clients/wsdl');
 
+/** Where the SOAP service is, at the facade as at its owner. */
+export const PATH = '/soap/ManifestService';
+
+/** Its operations as routes between the SOAP server (`legacy`) and the REST service (`manifests`), through a bridge. */
+export const routes = (stage: string): string => `routes:
+  get:
+    match: SOAP ${PATH} GetManifest
+    effect: read
+    stage: ${stage}
+    new:
+      upstream: manifests
+      rest: GET /manifests/{manifestId}
+      response: manifest
+      rename: { Manifest.@revision: revision, Manifest.@origin: origin, Line.@unit: unit }
+      faults: { 404: { detail: ManifestNotFound, map: { message: $.detail } } }
+  list:
+    match: SOAP ${PATH} ListManifests
+    effect: read
+    stage: ${stage}
+    new:
+      upstream: manifests
+      rest: GET /manifests
+      response: { 200: { manifest: $.items, totalCount: $.total } }
+      rename: { Manifest.@revision: revision, Manifest.@origin: origin, Line.@unit: unit }
+  store:
+    match: SOAP ${PATH} StoreManifest
+    stage: ${stage}
+    new:
+      upstream: manifests
+      rest: { method: POST, path: /manifests, body: $.manifest }
+      response: manifest
+      rename: { Manifest.@revision: revision, Manifest.@origin: origin, Line.@unit: unit }
+      faults: { 422: { detail: InvalidManifest, map: { message: $.detail } } }
+  note:
+    match: SOAP ${PATH} NoteDeparture
+    stage: ${stage}
+    new: { upstream: manifests, rest: POST /departures }
+`;
+
 /** A server and what it was told to keep. */
 export interface Keeping extends Behind {
   /** By id: the three of `manifests.ts`, and what was stored. */
