@@ -271,7 +271,8 @@ class Handler implements Call {
   readonly #onDrain = (): void => {
     this.#stalled = false;
     this.#socket.setTimeout(0);
-    this.#link?.resume();
+    // The connection may carry another call by then.
+    if (!this.#ended) this.#link?.resume();
   };
 
   done(trailers: Fields | null): void {

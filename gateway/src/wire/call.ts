@@ -30,7 +30,7 @@ export interface Call {
 
 /** A call's hold on its connection. */
 export interface Link {
-  /** Whether the connection had carried a call before this one. */
+  /** Whether the connection had carried a call before this one, or was kept for it: its server may have closed it meanwhile. */
   readonly reused: boolean;
   /** Gives the call up, and the connection with it; `failed` is told of the error. */
   abort(error: Error): void;

@@ -53,6 +53,8 @@ export class Connection implements Listener, Link {
   #call: Call | null = null;
   #outgoing: Outgoing | null = null;
   #carried = 0;
+  /** Whether it was kept before it had carried anything. */
+  #rested = false;
   /** Whether the answer's head has come. */
   #headed = false;
   #paused = false;
@@ -80,7 +82,14 @@ export class Connection implements Listener, Link {
   }
 
   get reused(): boolean {
-    return this.#carried > 1;
+    return this.#carried > 1 || this.#rested;
+  }
+
+  /** It is kept for a call that is to come. */
+  rest(): void {
+    if (this.#carried > 0) return;
+    this.#rested = true;
+    this.#until('idle', this.#options.idleMs);
   }
 
   /** Sends a call. What goes wrong is told to the call. */
@@ -195,7 +204,7 @@ export class Connection implements Listener, Link {
 
   /** What a call throws is its own failure. */
   #threw(error: unknown): void {
-    this.abort(error instanceof Error ? error : new Error(String(error)));
+    this.abort(asError(error));
   }
 
   end(trailers: Fields | null, kept: boolean, idleSeconds: number | null): void {
@@ -207,7 +216,8 @@ export class Connection implements Listener, Link {
         ? this.#options.idleMs
         : Math.min(Math.max(0, idleSeconds * 1_000 - SERVER_MARGIN_MS), MOST_IDLE_MS);
     // An answer before the request was whole: what of it is missing would be taken for the next.
-    const keeps = kept && idleMs > 0 && this.#outgoing === null && this.#socket.writable;
+    const sent = this.#outgoing === null && this.#socket.writableLength === 0;
+    const keeps = kept && idleMs > 0 && sent && this.#socket.writable;
     if (keeps) {
       this.#until('idle', idleMs);
       if (this.#paused) {
@@ -215,11 +225,13 @@ export class Connection implements Listener, Link {
         this.#socket.resume();
       }
       this.#keeper.idle(this);
+    } else this.#close();
+    try {
       call.done(trailers);
-      return;
+    } catch (error) {
+      // The connection may carry another call by now, which has no part in it.
+      call.failed(asError(error));
     }
-    this.#close();
-    call.done(trailers);
   }
 
   bad(because: string): void {
@@ -251,6 +263,8 @@ export class Connection implements Listener, Link {
 
 const NONE: Sending = { kind: 'none' };
 const STREAM: Sending = { kind: 'stream' };
+
+const asError = (thrown: unknown): Error => (thrown instanceof Error ? thrown : new Error(String(thrown)));
 
 /** What the socket says, in our words. */
 function errorOf(error: Error | null): Error {

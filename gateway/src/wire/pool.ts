@@ -22,9 +22,24 @@ interface Waiting {
   readonly fresh: boolean;
   /** Until when it may wait, on the clock of `performance.now()`. */
   readonly due: number;
-  /** Whether a connection is being opened for it. */
-  opening: boolean;
+  /** The connection that is being opened for it. */
+  opening: Opening | null;
 }
+
+/** A connection on its way. */
+interface Opening {
+  /** Who is told when it does not come about; no longer one that waits, when that one has been served or has left. */
+  asker: Waiting;
+}
+
+/** What waits for the end of the turn. */
+interface Later {
+  /** Null: it was cancelled. */
+  call: Call | null;
+  readonly fresh: boolean;
+}
+
+const NOTHING: readonly Later[] = [];
 
 // Limits are looked at this often: a tenth late at most, and hardly ever while nothing is under way.
 const LOOKS_PER_LIMIT = 10;
@@ -40,9 +55,14 @@ export class Pool implements Keeper {
   /** Used last, last. */
   readonly #idle: Connection[] = [];
   readonly #waiting = new Map<Call, Waiting>();
-  /** What waits for the end of the turn. */
-  #later: { readonly call: Call; readonly fresh: boolean }[] = [];
+  #later: Later[] = [];
+  /** What waited for the end of this turn, while it is placed. */
+  #due: readonly Later[] = NOTHING;
+  /** Became free in this turn, and are for calls that change something. */
+  #resting: Connection[] = [];
   #opening = 0;
+  #serving = false;
+  #changed = false;
   #timer: NodeJS.Timeout | null = null;
   #state: 'open' | 'closing' | 'destroyed' = 'open';
 
@@ -62,14 +82,16 @@ export class Pool implements Keeper {
   dispatch(call: Call, fresh: boolean = false): void {
     if (this.#state !== 'open') return call.failed(gone());
     // What comes behind it does not overtake it.
-    if (call.safe && this.#later.length === 0) return this.#place(call, fresh);
+    if (call.safe && this.#later.length === 0 && this.#due.length === 0) return this.#place(call, fresh);
     if (this.#later.push({ call, fresh }) === 1) setImmediate(this.#catchUp);
   }
 
   readonly #catchUp = (): void => {
     const due = this.#later;
+    this.#due = due;
     this.#later = [];
-    for (const { call, fresh } of due) this.#place(call, fresh);
+    for (const { call, fresh } of due) if (call !== null) this.#place(call, fresh);
+    this.#due = NOTHING;
   };
 
   #place(call: Call, fresh: boolean): void {
@@ -79,16 +101,18 @@ export class Pool implements Keeper {
       if (connection !== null) return connection.send(call);
     }
     const { connectMs, headMs } = this.#options;
-    this.#waiting.set(call, { call, fresh, due: performance.now() + connectMs + headMs, opening: false });
+    this.#waiting.set(call, { call, fresh, due: performance.now() + connectMs + headMs, opening: null });
     this.#timer ??= this.#looking();
     this.#serve();
   }
 
   /** Gives up a call that waits for a connection. @returns false: it has had one */
   cancel(call: Call): boolean {
-    const at = this.#later.findIndex((later) => later.call === call);
-    if (at !== -1) this.#later.splice(at, 1);
-    return at !== -1 || this.#waiting.delete(call);
+    const its = (later: Later): boolean => later.call === call;
+    const later = this.#later.find(its) ?? this.#due.find(its);
+    if (later === undefined) return this.#waiting.delete(call);
+    later.call = null;
+    return true;
   }
 
   /** Takes no more calls, and closes each connection when it is done. */
@@ -117,8 +141,22 @@ export class Pool implements Keeper {
     }
   }
 
-  /** Gives those that wait what there is, in their order. */
+  /** Gives those that wait what there is, in their order. What happens on the way is looked at afterwards, by the same. */
   #serve(): void {
+    this.#changed = true;
+    if (this.#serving) return;
+    this.#serving = true;
+    try {
+      while (this.#changed) {
+        this.#changed = false;
+        this.#pass();
+      }
+    } finally {
+      this.#serving = false;
+    }
+  }
+
+  #pass(): void {
     for (const waiting of this.#waiting.values()) {
       if (!waiting.fresh) {
         const connection = this.#take();
@@ -128,32 +166,32 @@ export class Pool implements Keeper {
           continue;
         }
       }
-      if (waiting.opening) continue;
+      if (waiting.opening !== null) continue;
       if (this.#all.size + this.#opening >= this.#options.connections) {
         // A place for a new one.
         const idle = waiting.fresh ? this.#take() : null;
         if (idle === null) return;
         idle.destroy(gone());
-        continue; // Told of that, this has been called, and has opened one.
       }
       this.#open(waiting);
     }
   }
 
-  #open(waiting: Waiting): void {
-    waiting.opening = true;
+  #open(asker: Waiting): void {
+    const opening: Opening = { asker };
+    asker.opening = opening;
     this.#opening += 1;
     const { hostname, host, protocol, port } = this.#url;
     // An address in brackets is none for a socket.
     const bare = hostname.startsWith('[') ? hostname.slice(1, -1) : hostname;
     this.#connect({ hostname: bare, host, protocol, port }, (error, socket) => {
       this.#opening -= 1;
-      if (error !== null) this.#unopened(waiting, error);
-      else this.#opened(waiting, socket);
+      if (error !== null) this.#unopened(opening, error);
+      else this.#opened(opening, socket);
     });
   }
 
-  #opened(waiting: Waiting, socket: Socket): void {
+  #opened({ asker }: Opening, socket: Socket): void {
     // A write is small and complete: the kernel need not wait for more of it.
     socket.setNoDelay(true);
     if (this.#state === 'destroyed') {
@@ -162,15 +200,22 @@ export class Pool implements Keeper {
     }
     const connection = new Connection(socket, this, this.#settings);
     this.#all.add(connection);
-    // The one it was opened for may have been served, or have left; then it is whose turn it is.
-    const { call } = waiting;
-    if (waiting.fresh && this.#waiting.delete(call)) return connection.send(call);
-    this.idle(connection);
+    const [first] = this.#waiting.values();
+    if (first === undefined) return this.idle(connection);
+    // Who has waited longest has it; for whom it was opened there is the one that was opened for that one.
+    if (first !== asker) {
+      asker.opening = first.opening;
+      if (first.opening !== null) first.opening.asker = asker;
+    }
+    this.#waiting.delete(first.call);
+    connection.send(first.call);
+    if (this.#waiting.size > 0) this.#serve();
   }
 
-  #unopened({ call }: Waiting, error: Error): void {
+  #unopened({ asker: { call }, asker }: Opening, error: Error): void {
     const late = error instanceof errors.ConnectTimeoutError;
-    const waits = this.#waiting.delete(call);
+    // The same call may wait anew by now, for another one.
+    const waits = this.#waiting.get(call) === asker && this.#waiting.delete(call);
     this.#serve();
     this.#settle();
     if (waits)
@@ -179,14 +224,28 @@ export class Pool implements Keeper {
 
   /** A connection is free. */
   idle(connection: Connection): void {
-    if (this.#state !== 'open' && this.#waiting.size === 0) return connection.destroy(gone());
-    for (const { call, fresh } of this.#waiting.values()) {
-      if (fresh) break;
-      this.#waiting.delete(call);
-      return connection.send(call);
+    if (this.#waiting.size === 0) return this.#keep(connection);
+    const [first] = this.#waiting.values();
+    if (first === undefined) return;
+    if (first.call.safe && !first.fresh) {
+      this.#waiting.delete(first.call);
+      return connection.send(first.call);
     }
-    this.#idle.push(connection);
+    // Some servers close behind an answer without having said so: that is heard before a write goes out.
+    if (this.#resting.push(connection) === 1) setImmediate(this.#rested);
+  }
+
+  readonly #rested = (): void => {
+    const rested = this.#resting;
+    this.#resting = [];
+    for (const connection of rested) if (connection.usable) this.#keep(connection);
     if (this.#waiting.size > 0) this.#serve();
+  };
+
+  #keep(connection: Connection): void {
+    if (this.#state !== 'open' && this.#waiting.size === 0) return connection.destroy(gone());
+    connection.rest();
+    this.#idle.push(connection);
   }
 
   closed(connection: Connection): void {

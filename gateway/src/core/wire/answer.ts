@@ -114,7 +114,8 @@ export class Answers {
     const found = (tail === '' ? piece : tail + piece).indexOf(END);
     const whole = found !== -1;
     const end = found - tail.length;
-    if (held + (whole ? end : piece.length) > mostHead) {
+    // What has come of the empty line does not count, however much of it that is.
+    if (held + (whole ? end : piece.length + 1 - END.length) > mostHead) {
       this.#bad(`the head of the answer has more than ${mostHead} bytes`);
       return bytes.length;
     }
@@ -155,7 +156,7 @@ export class Answers {
     if (framing.kind === 'bad') return this.#bad(framing.because);
     if (head.status < 200) return this.#listener.head(head, framing);
     const { kept, idleSeconds } = keepingOf(head);
-    this.#kept = kept && framing.kind !== 'close';
+    this.#kept = kept && framing.kind !== 'close' && !(framing.kind === 'none' && framing.announced);
     this.#idleSeconds = idleSeconds;
     this.#enter(framing);
     this.#listener.head(head, framing);

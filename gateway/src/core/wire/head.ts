@@ -21,7 +21,8 @@ export interface Bad {
 
 /** How a body ends: there is none; after so many bytes; with its last chunk; with its connection. */
 export type Framing =
-  | { readonly kind: 'none' }
+  /** `announced`: its fields speak of one, as those of an answer to HEAD do. */
+  | { readonly kind: 'none'; readonly announced: boolean }
   | { readonly kind: 'length'; readonly bytes: number }
   | { readonly kind: 'chunked' }
   | { readonly kind: 'close' };
@@ -74,7 +75,9 @@ function trimmed(text: string, from: number, to: number): string {
 
 const isBlank = (code: number): boolean => code === SPACE || code === TAB;
 
-const NONE: Framing = { kind: 'none' };
+const NONE: Framing = { kind: 'none', announced: false };
+// A server that sends it all the same sends what would be taken for the answer to the next request.
+const ANNOUNCED: Framing = { kind: 'none', announced: true };
 const CLOSE: Framing = { kind: 'close' };
 const CHUNKED: Framing = { kind: 'chunked' };
 // More digits than any body has bytes, and as many as a float holds.
@@ -101,7 +104,8 @@ export function framingOf(method: string, { status, fields, minor }: Head): Fram
   }
   if (chunked && length !== null) return bad('the answer is chunked and has a length');
   // What frames nothing here is passed on, and must not be read in two ways there.
-  if (method === 'HEAD' || status < 200 || status === 204 || status === 304) return NONE;
+  if (method === 'HEAD' || status < 200 || status === 204 || status === 304)
+    return chunked || (length !== null && Number(length) > 0) ? ANNOUNCED : NONE;
   if (chunked) return CHUNKED;
   return length === null ? CLOSE : { kind: 'length', bytes: Number(length) };
 }

@@ -34,6 +34,9 @@ const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 const TARGET = /^[\x21-\x7e\x80-\xff]+$/;
 const LENGTH = /^\d{1,15}$/;
 
+/** What is said here and nowhere else: with a second word on framing the request could be read in two ways. */
+const OWN: ReadonlySet<string> = new Set(['connection', 'keep-alive', 'transfer-encoding']);
+
 /** Methods whose requests have a body by their nature: with none they say so (RFC 9110, section 8.6). */
 const PAYLOAD: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH', 'QUERY', 'PROPFIND', 'PROPPATCH']);
 
@@ -58,7 +61,8 @@ export function writeRequest(asking: Asking): Written | { readonly kind: 'bad'; 
     } else if (name.length === 4 && name.toLowerCase() === 'host') {
       if (hosted) return { kind: 'bad', because: 'there are two hosts' };
       hosted = true;
-    }
+    } else if ((name.length === 10 || name.length === 17) && OWN.has(name.toLowerCase()))
+      return { kind: 'bad', because: `the field ${name} is the connection's own` };
     text += `${name}: ${value}\r\n`;
   }
   if (!hosted) text += `host: ${authority}\r\n`;
