@@ -32,7 +32,7 @@ export interface AskedFor {
   readonly safe?: boolean;
   readonly fields?: Fields;
   /** Called when it has ended. */
-  readonly then?: () => void;
+  readonly onEnd?: () => void;
 }
 
 /** What came of a call. */
@@ -42,7 +42,7 @@ export class Probe implements Call {
   readonly fields: Fields;
   readonly body: Body;
   readonly safe: boolean;
-  readonly #then: () => void;
+  readonly #onEnd: () => void;
   /** In the order in which it was told: `begun`, `sent`, `whole`, `started`, the status of each head, `data`, `done`, `failed`. */
   readonly log: (string | number)[] = [];
   readonly parts: Buffer[] = [];
@@ -62,14 +62,14 @@ export class Probe implements Call {
     body = { kind: 'none' },
     safe = method === 'GET',
     fields = [],
-    then,
+    onEnd,
   }: AskedFor = {}) {
     this.path = path;
     this.method = method;
     this.body = body;
     this.safe = safe;
     this.fields = fields;
-    this.#then = then ?? ((): void => undefined);
+    this.#onEnd = onEnd ?? ((): void => undefined);
     this.end = new Promise((resolve) => (this.#resolve = resolve));
   }
 
@@ -112,7 +112,7 @@ export class Probe implements Call {
   #ended(end: End): void {
     this.ends.push(end);
     this.#resolve(end);
-    this.#then();
+    this.#onEnd();
   }
 
   get text(): string {
