@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Json } from '@banyan/gateway/core/json';
-import { decodeElement } from '@banyan/gateway/core/soap/body';
+import { decodeElement } from './element.ts';
 import { loadService } from '@banyan/gateway/soap/wsdl';
 import { codecIn, json } from './codecs.ts';
 import { sample, type Sample } from './generated.ts';

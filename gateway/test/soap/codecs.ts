@@ -1,7 +1,7 @@
 /** Codecs of the tests, from schemas written where they are used. */
 import { print, type Json } from '@banyan/gateway/core/json';
 import { parseJson } from '@banyan/gateway/core/parse';
-import { decodeElement } from '@banyan/gateway/core/soap/body';
+import { decodeElement } from './element.ts';
 import { codecOf, type Codec } from '@banyan/gateway/core/soap/codec';
 import type { Name } from '@banyan/gateway/core/soap/scope';
 import type { Schemas } from '@banyan/gateway/core/soap/schema';

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { SaxesParser } from 'saxes';
 import { expect, test } from 'vitest';
 import { digest, Exact, print, type Json } from '@banyan/gateway/core/json';
-import { decodeElement } from '@banyan/gateway/core/soap/body';
+import { decodeElement } from './element.ts';
 import type { Codec } from '@banyan/gateway/core/soap/codec';
 import { Scope } from '@banyan/gateway/core/soap/scope';
 import { sample } from './generated.ts';

@@ -221,6 +221,33 @@ describe('what has no form that could be relied on is refused with its place', (
     expect(because(body)).toMatch(/^t\.xsd:\d+: /);
   });
 
+  test.each([
+    [
+      'groups',
+      (at: number) =>
+        `<xs:group name="G${at}"><xs:sequence><xs:group ref="t:G${at + 1}"/><xs:group ref="t:G${at + 1}"/></xs:sequence></xs:group>`,
+      inside('<xs:group ref="t:G0"/>'),
+      '<xs:group name="G90"><xs:sequence><xs:any minOccurs="0"/></xs:sequence></xs:group>',
+    ],
+    [
+      'attribute groups',
+      (at: number) =>
+        `<xs:attributeGroup name="G${at}"><xs:attributeGroup ref="t:G${at + 1}"/><xs:attributeGroup ref="t:G${at + 1}"/></xs:attributeGroup>`,
+      inside('<xs:attributeGroup ref="t:G0"/>'),
+      '<xs:attributeGroup name="G90"/>',
+    ],
+    [
+      'unions',
+      (at: number) =>
+        `<xs:simpleType name="G${at}"><xs:union memberTypes="t:G${at + 1} t:G${at + 1}"/></xs:simpleType>`,
+      '<xs:element name="x" type="t:G0"/>',
+      '<xs:simpleType name="G90"><xs:restriction base="xs:int"/></xs:simpleType>',
+    ],
+  ])('%s of which each doubles the next', (_what, one, root, last) => {
+    const body = Array.from({ length: 90 }, (_, at) => one(at)).join('') + last + root;
+    expect(because(body)).toMatch(/^t\.xsd:\d+: .*more than \d+/);
+  });
+
   test('an element that is not there', () => {
     expect(because('', 'nothing')).toBe(`{${TNS}}nothing is not declared`);
   });

@@ -6,11 +6,15 @@ import type { Component, Schemas } from './schema.ts';
 import { lookUp, MAX_NESTING, partsOf, referred, unusable, type SimpleTypes } from './simple.ts';
 import type { Field, Simple } from './type.ts';
 
+/** Of one shape: a hundred groups of which each refers to the next one twice would be 2^100. */
+const MAX_ATTRIBUTES = 200_000;
+
 type Place = Pick<Component, 'element' | 'origin'>;
 
 export class AttributeUses {
   readonly #schemas: Schemas;
   readonly #simple: SimpleTypes;
+  #seen = 0;
 
   constructor(schemas: Schemas, simple: SimpleTypes) {
     this.#schemas = schemas;
@@ -27,6 +31,8 @@ export class AttributeUses {
   #gather(at: Place, uses: Map<string, Field>, depth: number): void {
     if (depth > MAX_NESTING) unusable(at, 'an attributeGroup that contains itself');
     for (const element of partsOf(at.element, at.origin)) {
+      this.#seen += 1;
+      if (this.#seen > MAX_ATTRIBUTES) unusable(at, `more than ${MAX_ATTRIBUTES} attributes, all groups written out`);
       const here = { element, origin: at.origin };
       if (element.local === 'attribute') this.#use(here, uses);
       else if (element.local === 'attributeGroup') {

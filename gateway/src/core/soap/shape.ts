@@ -14,6 +14,9 @@ import type { Element } from './tree.ts';
 import type { Complex, Field, Group, Part, Shape, Simple, Type } from './type.ts';
 import { XSD } from './wsdl.ts';
 
+/** Elements and groups of one shape: a hundred groups of which each refers to the next one twice would be 2^100. */
+const MAX_PARTS = 200_000;
+
 type Place = Pick<Component, 'element' | 'origin'>;
 
 export type Shaped =
@@ -62,6 +65,7 @@ class Shaper {
   /** The types and groups that the type at hand is being derived from. */
   #deriving: ReadonlySet<string> = new Set();
   #depth = 0;
+  #parts = 0;
 
   constructor(schemas: Schemas) {
     this.#schemas = schemas;
@@ -215,6 +219,8 @@ class Shaper {
   /** Null: nothing that a message of ours would hold. */
   #part(at: Place): Part | null {
     const { element } = at;
+    this.#parts += 1;
+    if (this.#parts > MAX_PARTS) unusable(at, `more than ${MAX_PARTS} elements and groups, all references written out`);
     const occurs = occursOf(at);
     if (occurs.max === 0) return null;
     switch (element.local) {

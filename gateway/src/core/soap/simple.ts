@@ -14,6 +14,9 @@ export class Unusable extends Error {}
 /** Deeper than types are derived from each other, or stand in each other. */
 export const MAX_NESTING = 100;
 
+/** Members of unions in one type: a hundred unions of two unions each would be 2^100. */
+const MAX_MEMBERS = 1_000;
+
 const SPACES: ReadonlyMap<string, Facets['whiteSpace']> = new Map([
   ['string', 'preserve'],
   ['anySimpleType', 'preserve'],
@@ -202,7 +205,23 @@ export class SimpleTypes {
     const inner = partsOf(at.element, at.origin).map((element) => this.define({ element, origin: at.origin }, null));
     const members = [...named, ...inner];
     if (members.length === 0) unusable(at, 'a union without members');
+    if (members.reduce((sum, member) => sum + this.#sizeOf(member), 0) > MAX_MEMBERS)
+      unusable(at, `a union of more than ${MAX_MEMBERS} types`);
     return { kind: 'simple', name, variety: 'union', facets: { ...NO_FACETS, whiteSpace: 'preserve' }, members };
+  }
+
+  /** How many atomic types are looked at to read a value, at worst; known of the members before their union is made. */
+  #sizeOf(type: Simple): number {
+    switch (type.variety) {
+      case 'atomic':
+        return 1;
+      case 'list':
+        return this.#sizeOf(type.item);
+      case 'union':
+        return type.members.reduce((sum, member) => sum + this.#sizeOf(member), 0);
+      default:
+        return type satisfies never;
+    }
   }
 
   #simple(name: Name, at: Pick<Component, 'element' | 'origin'>): Simple {
