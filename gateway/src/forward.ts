@@ -287,6 +287,8 @@ class Handler implements Call {
     } else {
       if (trailers !== null) res.addTrailers(trailing(trailers));
       if (this.#whole === null) res.end();
+      // Node puts a text behind its head into one piece, and bytes into another.
+      else if (this.#whole.length <= TEXT_BYTES) res.end(this.#whole.toString('latin1'), 'latin1');
       else res.end(this.#whole);
     }
     this.#end(this.#status >= 500 ? 'failure' : 'success', {
@@ -363,6 +365,8 @@ class Handler implements Call {
   }
 }
 
+// Beyond it a copy costs more than another piece.
+const TEXT_BYTES = 16 * 1024;
 // A page's hints come in one or two; an upstream that goes on must not fill the memory of a caller's connection.
 const MAX_INTERIM = 16;
 // Each gives the answer as much time again: servers that show progress (102) every second do so for a quarter of an hour at most.

@@ -168,8 +168,8 @@ class Relay extends Readable implements Sink {
     return this.push(chunk);
   }
 
-  end(last?: Buffer): void {
-    if (last !== undefined) this.push(last);
+  end(last?: Buffer | string, encoding?: 'latin1'): void {
+    if (last !== undefined) this.push(last, encoding);
     this.push(null);
   }
 

@@ -16,6 +16,8 @@ export interface Sink {
   once(event: 'drain', listener: () => void): unknown;
   addTrailers(trailers: readonly [name: string, value: string][]): void;
   end(last?: Buffer): unknown;
+  /** @param last bytes as characters */
+  end(last: string, encoding: 'latin1'): unknown;
   /** Cuts the answer off, so that it looks cut. */
   destroy(): unknown;
 }

@@ -69,7 +69,6 @@ export class Connection implements Listener, Link {
     this.#keeper = keeper;
     this.#options = options;
     this.#answers = new Answers(this, { text, mostHead: options.mostHead });
-    socket.on('data', this.#onData);
     socket.on('end', this.#onEnd);
     socket.on('error', (error) => (this.#error ??= error));
     socket.on('close', this.#onClose);
@@ -168,13 +167,14 @@ export class Connection implements Listener, Link {
     this.#due = wait === 'nothing' ? Infinity : performance.now() + ms;
   }
 
-  readonly #onData = (chunk: Buffer): void => {
+  /** Takes what has come, to keep. */
+  read(chunk: Buffer): void {
     const call = this.#call;
     if (call === null) return this.#close(); // Nobody asked.
     if (!this.#answers.began) call.started();
     if (this.#wait === 'body') this.#due = performance.now() + this.#options.bodyMs;
     this.#answers.take(chunk);
-  };
+  }
 
   head(head: Head): void {
     if (head.status >= 200) {

@@ -8,6 +8,7 @@ import type { Socket } from 'node:net';
 import { buildConnector, errors } from 'undici';
 import { WireError, type Call } from './call.ts';
 import { Connection, type ConnectionOptions, type Keeper } from './connection.ts';
+import { Intake } from './intake.ts';
 
 export interface PoolOptions extends Omit<ConnectionOptions, 'authority'> {
   /** Most connections at once. */
@@ -50,7 +51,8 @@ export class Pool implements Keeper {
   readonly #url: URL;
   readonly #options: PoolOptions;
   readonly #settings: ConnectionOptions;
-  readonly #connect: buildConnector.connector;
+  /** Of TLS, which remembers sessions. */
+  readonly #secure: buildConnector.connector;
   readonly #all = new Set<Connection>();
   /** Used last, last. */
   readonly #idle: Connection[] = [];
@@ -70,7 +72,7 @@ export class Pool implements Keeper {
     this.#url = new URL(url);
     this.#options = options;
     this.#settings = { ...options, authority: this.#url.host };
-    this.#connect = buildConnector({ timeout: options.connectMs });
+    this.#secure = buildConnector({ timeout: options.connectMs });
   }
 
   /**
@@ -184,14 +186,17 @@ export class Pool implements Keeper {
     const { hostname, host, protocol, port } = this.#url;
     // An address in brackets is none for a socket.
     const bare = hostname.startsWith('[') ? hostname.slice(1, -1) : hostname;
-    this.#connect({ hostname: bare, host, protocol, port }, (error, socket) => {
+    const intake = protocol === 'https:' ? null : new Intake();
+    const connect =
+      intake === null ? this.#secure : buildConnector({ timeout: this.#options.connectMs, onread: intake.onread });
+    connect({ hostname: bare, host, protocol, port }, (error, socket) => {
       this.#opening -= 1;
       if (error !== null) this.#unopened(opening, error);
-      else this.#opened(opening, socket);
+      else this.#opened(opening, socket, intake);
     });
   }
 
-  #opened({ asker }: Opening, socket: Socket): void {
+  #opened({ asker }: Opening, socket: Socket, intake: Intake | null): void {
     // A write is small and complete: the kernel need not wait for more of it.
     socket.setNoDelay(true);
     if (this.#state === 'destroyed') {
@@ -199,6 +204,8 @@ export class Pool implements Keeper {
       return this.#settle();
     }
     const connection = new Connection(socket, this, this.#settings);
+    if (intake === null) socket.on('data', (chunk: Buffer) => connection.read(chunk));
+    else intake.reader = connection;
     this.#all.add(connection);
     const [first] = this.#waiting.values();
     if (first === undefined) return this.idle(connection);
