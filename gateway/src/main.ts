@@ -10,6 +10,7 @@ import { flip } from './command/flip.ts';
 import { parity } from './command/parity.ts';
 import { routes } from './command/routes.ts';
 import { schema } from './command/schema.ts';
+import { soap } from './command/soap.ts';
 import { start } from './command/start.ts';
 import { status } from './command/status.ts';
 import { GatewayError } from './error.ts';
@@ -37,7 +38,7 @@ const COMMANDS: Readonly<Record<string, readonly [what: string, command: Command
   parity: ['compare the answers of both sides', parity],
   cdc: ['run the change data capture connector', cdc],
   schema: ['print the JSON Schema of routing.yaml', schema],
-  soap: ['work with SOAP services (not supported yet)', later('soap')],
+  soap: ['write the routes of a SOAP service', soap],
   replay: ['replay dead letters (not supported yet)', later('replay')],
   controller: ['promote and guard routes (not supported yet)', later('controller')],
   traffic: ['watch the traffic (not supported yet)', later('traffic')],

@@ -102,7 +102,9 @@ export class Mappers {
       return { field, path: path ?? [field.key], conversion: this.#conversionOf(field, keys) };
     });
     for (const one of plans) {
-      const other = plans.find((two) => two !== one && startsWith(two.path, one.path));
+      const other = plans.find(
+        (two) => two !== one && (startsWith(two.path, one.path) || startsWith(one.path, two.path)),
+      );
       const key = scopes.map((scope) => `${scope}.${one.field.key}`).find((name) => this.#rules.rename.has(name));
       if (other !== undefined && key !== undefined)
         this.problems.push({
