@@ -282,7 +282,7 @@ class Handler implements Call {
       const { fields, body, ...rewritten } = rewrite(status, this.#held.fields, this.#held.whole());
       status = rewritten.status;
       marks.bytesOut += body.length;
-      res.writeHead(status, STATUS_CODES[status] ?? '', homeward(fields, own()));
+      res.writeHead(status, STATUS_CODES[status] ?? '', homeward(fields, rewritten.own ?? own()));
       res.end(body);
     } else {
       if (trailers !== null) res.addTrailers(trailing(trailers));

@@ -6,6 +6,8 @@ export interface Rewritten {
   readonly status: number;
   readonly fields: Fields;
   readonly body: Buffer;
+  /** The facade's own fields, where the answer is not that of the side that was asked. */
+  readonly own?: Fields;
 }
 
 /** Never throws. */

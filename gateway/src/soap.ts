@@ -26,6 +26,7 @@ import type { Problem } from './routing/document.ts';
 import { nearest } from './routing/problem.ts';
 import { Crossing } from './soap/bridge.ts';
 import { describe, describes } from './soap/describe.ts';
+import type { Documents } from './soap/document.ts';
 import { faultFor, faultOf, type FaultAnswer } from './soap/fault.ts';
 import {
   bodyOf,
@@ -47,6 +48,8 @@ export interface Service {
   readonly bridges: ReadonlyMap<Operation, Bridge<Codec>>;
   /** Whether a route tells callers apart by what stands in messages. */
   readonly keep: boolean;
+  /** What describes it, for the day when its owner cannot; null: the table names no file. */
+  readonly documents: Documents | null;
 }
 
 const NO_BRIDGES: Proven = { bridges: new Map(), problems: [] };
@@ -67,7 +70,7 @@ export async function servicesOf(table: Table): Promise<ReadonlyMap<string, Serv
     const proven = loaded === null ? NO_BRIDGES : bridgesOf(loaded, routes);
     problems.push(...proven.problems);
     const keep = own.some(({ sticky }) => sticky.some(({ kind }) => kind === 'soap'));
-    services.set(wsdl.path, { wsdl, known, routes, bridges: proven.bridges, keep });
+    services.set(wsdl.path, { wsdl, known, routes, bridges: proven.bridges, keep, documents: loaded });
   }
   if (problems.length > 0) throw new BadBridges(problems.toSorted((a, b) => a.line - b.line || a.column - b.column));
   return services;
@@ -138,7 +141,7 @@ export function serviceAt(path: string, services: ReadonlyMap<string, Service>):
 
 /** Answers a request on a SOAP path. */
 export function serveSoap(exchange: Exchange, service: Service, context: Context): void {
-  if (describes(exchange)) return describe(exchange, service.wsdl.path, context);
+  if (describes(exchange)) return describe(exchange, service, context);
   if (exchange.method !== 'POST') {
     // Not a SOAP message: a page, a probe. It goes where it always went.
     const body =

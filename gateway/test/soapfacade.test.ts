@@ -494,12 +494,12 @@ describe('a description', () => {
   });
 
   test("is legacy's whatever the stages of its operations", async () => {
-    const legacy = await upstream((_req, res) => res.writeHead(404).end('none here'));
+    const legacy = await upstream((_req, res) => res.writeHead(403).end('not for you'));
     const gate = await front(yaml({ legacy: legacy.url, orders: await nobody(), stage: 'gone' }));
     const answer = await ask(`${gate.url}${PATH}?wsdl`);
     expect([answer.status, answer.body.toString(), answer.headers['banyan-served-by']]).toEqual([
-      404,
-      'none here',
+      403,
+      'not for you',
       'legacy',
     ]);
     await settled(gate, 1);

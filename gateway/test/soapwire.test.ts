@@ -218,18 +218,19 @@ describe('a description', () => {
     await settled(gate, 2);
   });
 
-  test('that is larger than what can be held, or breaks off, or cannot be had, is a problem', async () => {
+  test('that is larger than what can be held, or breaks off, or cannot be had, is a problem where no files stand in', async () => {
     const legacy = await upstream((req, res) => {
       if (req.url?.includes('cut') === true) res.write('<definitions', () => res.destroy());
       else res.end(Buffer.alloc(9 * 1024 * 1024, 32));
     });
-    const gate = await front(yaml(legacy.url).replace('volume: 2', 'volume: 100'));
+    const unfiled = (url: string): string => yaml(url).replace(/\{ file: "[^"]*" \}/, '{ actionMismatch: refuse }');
+    const gate = await front(unfiled(legacy.url).replace('volume: 2', 'volume: 100'));
     for (const query of ['?wsdl', '?wsdl&cut']) {
       const answer = await ask(gate.url + PATH + query);
       expect([answer.status, answer.headers['content-type']]).toEqual([502, 'application/problem+json']);
     }
     await settled(gate, 2);
-    const alone = await front(yaml(await nobody()));
+    const alone = await front(unfiled(await nobody()));
     expect((await ask(`${alone.url}${PATH}?wsdl`)).status).toBe(502);
   });
 

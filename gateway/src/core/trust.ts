@@ -21,6 +21,8 @@ export interface Came {
   readonly scheme: Scheme;
   /** The host that the caller named; null: none. */
   readonly host: string | null;
+  /** Whether `host` is the word of a proxy that is trusted. */
+  readonly told: boolean;
   /** What goes on as `x-forwarded-for`: the caller's address first, that of the connection last. */
   readonly chain: string;
   /** What goes on as `forwarded`. */
@@ -47,7 +49,7 @@ export function cameOf(peer: string, seen: Seen, fields: Fields, trust: Trust): 
   const address = peer.includes(':') ? (addressIn(peer) ?? peer) : peer;
   if (!seen.via || !trusts(trust, address)) {
     const forwarded = element(address, OWN_SCHEME, seen.host);
-    return { address, scheme: OWN_SCHEME, host: seen.host, chain: address, forwarded };
+    return { address, scheme: OWN_SCHEME, host: seen.host, told: false, chain: address, forwarded };
   }
   return through(address, seen.host, fields, trust);
 }
@@ -70,7 +72,8 @@ function through(peer: string, named: string | null, fields: Fields, trust: Trus
   const about = hops[hops.length - Math.max(1, believed.length)];
   const scheme = schemeOf(about?.proto ?? spokenFor(fields, 'x-forwarded-proto', believed.length));
   const host = about?.host ?? spokenFor(fields, 'x-forwarded-host', believed.length) ?? '';
-  const came = { scheme: scheme ?? OWN_SCHEME, host: isHost(host) ? host : named };
+  const told = isHost(host);
+  const came = { scheme: scheme ?? OWN_SCHEME, host: told ? host : named, told };
   const [address, ...between] = believed;
   if (address === undefined)
     return { ...came, address: peer, chain: peer, forwarded: element(peer, came.scheme, came.host) };

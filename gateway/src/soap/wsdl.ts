@@ -22,6 +22,8 @@ export interface SoapService extends Service {
   readonly file: string;
   /** Every file that was read, the WSDL first; absolute. */
   readonly files: readonly string[];
+  /** Their bytes, by the same names. */
+  readonly sources: ReadonlyMap<string, Buffer>;
   /** Locations on the network that were left alone. */
   readonly skipped: readonly string[];
   /** What its messages are made of: for the bridge, and for nothing that is only forwarded. */
@@ -60,7 +62,15 @@ export async function loadService(path: string, file: string): Promise<SoapServi
       description.schemas.map(({ root, namespace }) => ({ file: from, root, namespace })),
     ),
   );
-  return { ...linked.service, path, file: main, files: [...loader.files], skipped, schemas };
+  return {
+    ...linked.service,
+    path,
+    file: main,
+    files: [...loader.sources.keys()],
+    sources: loader.sources,
+    skipped,
+    schemas,
+  };
 }
 
 function bad(path: string, problems: readonly Problem[]): GatewayError {
@@ -74,7 +84,7 @@ class Loader {
   readonly problems: Problem[] = [];
   readonly skipped: Set<string> = new Set();
   readonly incomplete: Set<string> = new Set();
-  readonly files: Set<string> = new Set();
+  readonly sources: Map<string, Buffer> = new Map();
   readonly #main: string;
   readonly #pending: Pending[];
   /** File and adopted namespace: an included schema without a namespace is another schema for each that includes it. */
@@ -107,7 +117,6 @@ class Loader {
     const { file, adopt } = pending;
     const text = await this.#text(pending);
     if (text === null) return;
-    this.files.add(file);
     const parsed = parseTree(text);
     if (parsed.kind === 'broken') {
       return void this.problems.push({ file, line: parsed.line, what: `it is not well-formed XML: ${parsed.because}` });
@@ -151,7 +160,9 @@ class Loader {
         this.#missing(pending, `it has ${size} bytes, and at most ${MAX_DOCUMENT_BYTES} are read`);
         return null;
       }
-      return this.#decoded(pending, await readFile(real));
+      const bytes = await readFile(real);
+      this.sources.set(file, bytes);
+      return this.#decoded(pending, bytes);
     } catch (error) {
       const code = error instanceof Error && 'code' in error ? String(error.code) : 'unreadable';
       const hint =

@@ -8,6 +8,7 @@ const additions: Additions = {
     address: '192.0.2.7',
     scheme: 'https',
     host: 'shop.example:8080',
+    told: true,
     chain: '192.0.2.7, 10.0.0.1',
     forwarded: 'for=192.0.2.7',
   },

@@ -39,6 +39,7 @@ describe('without trust', () => {
       address: peer,
       scheme: 'http',
       host: 'inner:8080',
+      told: false,
       chain: peer,
       forwarded: `for=${peer};host="inner:8080";proto=http`,
     });
@@ -132,6 +133,7 @@ describe('the scheme and the host', () => {
       address: PROXY,
       scheme: 'https',
       host: 'shop.example',
+      told: true,
       chain: PROXY,
       forwarded: 'for=10.0.0.1;host="shop.example";proto=https',
     });
@@ -148,6 +150,7 @@ describe('Forwarded', () => {
       address: '2001:db8::1',
       scheme: 'https',
       host: 'shop.example:8443',
+      told: true,
       chain: '2001:db8::1, 10.9.9.9, 10.0.0.1',
       forwarded:
         'for="[2001:db8::1]";host="shop.example:8443";proto=https, for=10.9.9.9, for=10.0.0.1;host="inner:8080";proto=http',
