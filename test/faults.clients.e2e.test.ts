@@ -65,6 +65,7 @@ const failing = [
   ['an open breaker', 'CreateOrder', 'GW_BREAKER_OPEN'],
   ['an operation that is held', 'ListOrders', 'GW_HELD'],
   ['an upstream with all that it may have', 'GetVoyage', 'GW_OVERLOADED'],
+  ['an answer that the bridge cannot tell', 'ListVoyages', 'GW_BRIDGE_ANSWER'],
 ] as const;
 
 const address = { street: 'a', city: 'b', country: 'c', zipcode: 'd' };
@@ -84,11 +85,13 @@ const inputs: Readonly<Record<string, Record<string, unknown>>> = {
   CreateOrder: { order },
   ListOrders: {},
   GetVoyage: { voyageId: '1' },
+  ListVoyages: {},
 };
 
 let legacy: Behind;
 let silent: Behind;
 let broken: Behind;
+let unfit: Behind;
 let facade: Facade;
 let recorder: Recorder;
 const servers: Behind[] = [];
@@ -100,7 +103,11 @@ beforeAll(async () => {
   });
   silent = await behind((req) => void req.resume());
   broken = await behind((req) => void req.resume().once('end', () => req.socket.destroy()));
-  servers.push(legacy, silent, broken);
+  // JSON that lacks what the schema asks for.
+  unfit = await behind((_req, res) =>
+    res.writeHead(200, { 'content-type': 'application/json' }).end('{"items":[{}],"total":1}'),
+  );
+  servers.push(legacy, silent, broken, unfit);
   recorder = await record(() => facade.url);
   facade = await openFacade(await table());
   // What waits for a connection fills the upstream that has one.
@@ -139,6 +146,7 @@ upstreams:
   opened: { url: "http://127.0.0.1:${await free()}", breaker: { volume: 2, reset: 1h } }
   silent: { url: "${silent.url}", timeout: { headers: 200ms }, breaker: { volume: 1000000 } }
   broken: { url: "${broken.url}", breaker: { volume: 1000000 } }
+  unfit: ${unfit.url}
   crowded: { url: "${silent.url}", connections: 1, timeout: { headers: 1h } }
 default: legacy
 wsdls:
@@ -149,6 +157,7 @@ routes:
   opened: { match: SOAP /soap/OrderService CreateOrder, stage: new, new: opened }
   silent: { match: SOAP /soap/OrderService CancelOrder, stage: new, new: silent }
   broken: { match: SOAP /soap/OrderService UpdateOrder, stage: new, new: broken }
+  unfit: { match: SOAP /soap/VoyageService ListVoyages, stage: new, new: { upstream: unfit, rest: GET /voyages, response: { 200: { voyage: $.items, totalCount: $.total } } } }
   crowded: { match: SOAP /soap/VoyageService GetVoyage, stage: new, new: crowded }
   held: { match: SOAP /soap/OrderService ListOrders, stage: held }
   gone: { match: SOAP /soap/OrderService GetOrder, stage: gone, gone: "Orders have <moved> & are \\"elsewhere\\"." }
@@ -195,7 +204,7 @@ for (const name of stacks) {
         const said = await ask(
           client,
           desk(),
-          `${operation === 'GetVoyage' ? 'VoyageService' : 'OrderService'} ${operation}`,
+          `${operation.includes('Voyage') ? 'VoyageService' : 'OrderService'} ${operation}`,
           inputs[operation] ?? {},
         );
         expect(taken(said)).toEqual({
