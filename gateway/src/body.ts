@@ -98,6 +98,16 @@ class Gathering {
 
 const EMPTY = Buffer.alloc(0);
 
+/** Somebody who reads along. */
+export interface Inspector {
+  /** What has been read of the body already, in order. */
+  readonly first: readonly Buffer[];
+  /** Sees each chunk behind `first` before it goes on. @returns what is wrong with it: the body is destroyed with it */
+  see(chunk: Buffer): Error | null;
+  /** Sees the end, before the last chunk goes on. */
+  end(): Error | null;
+}
+
 /**
  * A body that streams. It stands between the caller's request and whoever sends it on, because a client that gives a request up
  * destroys its body, and an `IncomingMessage` takes the caller's connection with it: the caller would never hear the answer.
@@ -105,14 +115,18 @@ const EMPTY = Buffer.alloc(0);
 export class Upload extends Readable {
   readonly #req: IncomingMessage;
   readonly #idleMs: number;
+  readonly #inspector: Inspector | null;
   #timer: NodeJS.Timeout | null = null;
+  /** The last chunk, while somebody reads along: a request is not complete before its end was seen. */
+  #kept: Buffer | null = null;
   /** How much of it has come. */
   bytes = 0;
 
-  constructor(req: IncomingMessage, idleMs: number) {
+  constructor(req: IncomingMessage, idleMs: number, inspector: Inspector | null = null) {
     super();
     this.#req = req;
     this.#idleMs = idleMs;
+    this.#inspector = inspector;
     // Destroyed after its reader has lost interest, it must not end the process.
     this.on('error', () => undefined);
   }
@@ -130,18 +144,32 @@ export class Upload extends Readable {
       return;
     }
     this.#timer = setTimeout(this.#onSilence, this.#idleMs);
+    for (const chunk of this.#inspector?.first ?? []) this.#take(chunk);
     this.#req.on('data', this.#onData).once('end', this.#onEnd).once('close', this.#onClose);
     invite(this.#req);
   }
 
   readonly #onData = (chunk: Buffer): void => {
     this.#timer?.refresh();
-    this.bytes += chunk.length;
-    if (!this.push(chunk)) this.#req.pause();
+    const wrong = this.#inspector === null ? null : this.#inspector.see(chunk);
+    if (wrong !== null) return void this.destroy(wrong);
+    if (!this.#take(chunk)) this.#req.pause();
   };
+
+  /** @returns whether there is room for more */
+  #take(chunk: Buffer): boolean {
+    this.bytes += chunk.length;
+    if (this.#inspector === null) return this.push(chunk);
+    const next = this.#kept;
+    this.#kept = chunk;
+    return next === null || this.push(next);
+  }
 
   readonly #onEnd = (): void => {
     this.#release();
+    const wrong = this.#inspector === null ? null : this.#inspector.end();
+    if (wrong !== null) return void this.destroy(wrong);
+    if (this.#kept !== null) this.push(this.#kept);
     this.push(null);
   };
 

@@ -2,7 +2,7 @@
 import { CallerSlow } from './body.ts';
 import type { Failed } from './core/retry.ts';
 import { GatewayError } from './error.ts';
-import { SoapRefused } from './soap/identify.ts';
+import { SoapRefused } from './soap/passage.ts';
 import { WireError, type Trouble } from './wire/call.ts';
 
 /** The time that a request may take in all is over. */

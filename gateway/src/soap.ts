@@ -3,10 +3,11 @@
  * addresses that point to the facade; faults in the version of the request. What is decided then, and how it is forwarded, is
  * the same as for REST (`obey.ts`).
  */
-import { Readable } from 'node:stream';
-import { CALLER_IDLE_MS, CallerGone, CallerSlow, Upload } from './body.ts';
+import type { Readable } from 'node:stream';
+import { CALLER_IDLE_MS, CallerGone, CallerSlow, collect, Upload } from './body.ts';
 import type { Asked } from './core/caller.ts';
 import type { Fields } from './core/field.ts';
+import { fieldOf } from './core/flat.ts';
 import { decoded, formatMatch } from './core/pattern.ts';
 import type { Bridge } from './core/soap/bridge.ts';
 import type { Codec } from './core/soap/codec.ts';
@@ -18,6 +19,7 @@ import { bareService, type Operation, type Service as Known } from './core/soap/
 import type { Route, Table, Wsdl } from './core/table.ts';
 import { codes, GatewayError } from './error.ts';
 import type { Exchange } from './exchange.ts';
+import { waits } from './expectation.ts';
 import type { RestRequest } from './explain.ts';
 import type { Body } from './forward.ts';
 import { broken, proceed, type Context, type Manner } from './obey.ts';
@@ -29,13 +31,13 @@ import { describe, describes } from './soap/describe.ts';
 import type { Documents } from './soap/document.ts';
 import { faultFor, faultOf, type FaultAnswer } from './soap/fault.ts';
 import {
-  bodyOf,
   identify,
-  SoapRefused,
+  identifyWhole,
   type Identified,
   type IdentifiedOperation,
-  type Passage,
+  type IdentifyOptions,
 } from './soap/identify.ts';
+import { gather, passing, SoapRefused, wholeOf } from './soap/passage.ts';
 import { BadBridges, bridgesOf, type Proven } from './soap/prove.ts';
 import { loadService, operationsNamed } from './soap/wsdl.ts';
 
@@ -150,16 +152,46 @@ export function serveSoap(exchange: Exchange, service: Service, context: Context
         : ({ kind: 'stream', source: new Upload(exchange.req, context.idleMs) } as const);
     return proceed(exchange, context, null, { body });
   }
-  const { check, actionMismatch } = service.wsdl;
-  identify({ method: exchange.method, rawHeaders: exchange.req.rawHeaders, body: exchange.req }, service.known, {
-    check,
-    actionMismatch,
-    timeoutMs: context.idleMs,
-    keep: service.keep,
-  })
+  if (isSmall(exchange)) return readWhole(exchange, service, context);
+  identify(
+    { method: exchange.method, rawHeaders: exchange.req.rawHeaders, body: exchange.req },
+    service.known,
+    askingOf(service, context),
+  )
     .then((found) => route(exchange, { service, found }, context))
     .catch((error: unknown) => broken(exchange, error, context, manner('1.1').refuse));
 }
+
+const askingOf = ({ wsdl, keep }: Service, { idleMs }: Context): IdentifyOptions => ({
+  check: wsdl.check,
+  actionMismatch: wsdl.actionMismatch,
+  timeoutMs: idleMs,
+  keep,
+});
+
+/** Whether a message is collected before it is looked at: one that is short, and as it is. */
+function isSmall({ req, seen }: Exchange): boolean {
+  if (seen.chunked || seen.contentLength === null || Number(seen.contentLength) > LIMITS.wholeBytes || waits(req))
+    return false;
+  return fieldOf(req.rawHeaders, 'content-encoding') === null;
+}
+
+/** Nine in ten messages: without a promise, and judged in the turn in which their last byte comes. */
+function readWhole(exchange: Exchange, service: Service, context: Context): void {
+  const { req, seen } = exchange;
+  collect(req, seen, context.idleMs, (body) => {
+    if (body.kind === 'gone') return route(exchange, { service, found: { kind: 'departed' } }, context);
+    const bytes = body.kind === 'whole' ? body.bytes : body.kind === 'slow' ? null : EMPTY;
+    try {
+      const found = identifyWhole({ rawHeaders: req.rawHeaders, bytes }, service.known, askingOf(service, context));
+      route(exchange, { service, found }, context);
+    } catch (error) {
+      broken(exchange, error, context, manner('1.1').refuse);
+    }
+  });
+}
+
+const EMPTY = Buffer.alloc(0);
 
 interface Read {
   readonly service: Service;
@@ -176,7 +208,7 @@ function route(exchange: Exchange, { service, found }: Read, context: Context): 
       if (service.wsdl.unclassified === 'refuse')
         return turnAway(exchange, faultFor(found.refused), found.refused.because);
       return proceed(exchange, context, null, {
-        body: passing(exchange, found, context),
+        body: passing(found, exchange.req, context.idleMs),
         ...manner(found.refused.version),
       });
     case 'operation':
@@ -202,7 +234,12 @@ function call(exchange: Exchange, { service, found, gathered }: Call, context: C
   const matched = own === undefined ? null : { route: own, params: NO_PARAMS };
   const told = { element: elementsOf(found), ...manner(found.version) };
   if (bridge === undefined)
-    return proceed(exchange, context, matched, { body: gathered ?? passing(exchange, found, context), ...told });
+    return proceed(exchange, context, matched, {
+      body: gathered ?? passing(found, exchange.req, context.idleMs),
+      ...told,
+    });
+  if (gathered === null && found.complete)
+    return call(exchange, { service, found, gathered: wholeOf(found.held) }, context);
   if (gathered === null) {
     gather(found, new Upload(exchange.req, context.idleMs))
       .then((body) => call(exchange, { service, found, gathered: body }, context))
@@ -216,30 +253,6 @@ function call(exchange: Exchange, { service, found, gathered }: Call, context: C
     if (crossed.kind === 'refused') turnAway(asking, crossed.fault, crossed.refusal.because);
   };
   proceed(exchange, context, matched, { body: gathered, crossing: { over: crossing, refuse }, ...told });
-}
-
-const wholeOf = (chunks: readonly Buffer[]): Body => ({ kind: 'whole', bytes: Buffer.concat(chunks) });
-
-/**
- * All of a message that may have to be decoded; of one that is too large for it, a stream, for legacy may take it.
- * @throws SoapRefused: it is refused
- * @throws Error: its sender has left, or has become silent
- */
-async function gather(found: IdentifiedOperation, upload: Readable): Promise<Body> {
-  const chunks: Buffer[] = [];
-  const source = bodyOf(found, upload);
-  for (let bytes = 0; bytes <= LIMITS.bridgedBytes;) {
-    const next = await source.next();
-    if (next.done === true) return wholeOf(chunks);
-    bytes += next.value.length;
-    chunks.push(next.value);
-  }
-  return { kind: 'stream', source: streamOf(again(chunks, source), upload) };
-}
-
-async function* again(chunks: readonly Buffer[], source: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
-  yield* chunks;
-  yield* source;
 }
 
 function unread(exchange: Exchange, error: unknown, { told, context }: { told: Manner; context: Context }): void {
@@ -266,25 +279,6 @@ const routeOf = (service: Service, operation: Operation | undefined): Route | un
 /** The operation of another generation's service that takes the same element. */
 const twin = ({ known }: Service, { namespace, name }: { namespace: string; name: string }): Operation | undefined =>
   known.byInput.get(clark(namespace, name))?.[0];
-
-function passing(exchange: Exchange, found: Passage, context: Context): Body {
-  if (found.complete) return wholeOf(found.held);
-  const upload = new Upload(exchange.req, context.idleMs);
-  return { kind: 'stream', source: streamOf(bodyOf(found, upload), upload) };
-}
-
-function streamOf(chunks: AsyncGenerator<Buffer>, upload: Readable): Readable {
-  const source = Readable.from(chunks, { objectMode: false });
-  // Destroyed after its reader has lost interest, it must not end the process.
-  source.on('error', () => undefined);
-  // A generator cannot be ended while it waits for the caller's next bytes: they are called off first.
-  const destroy = source._destroy.bind(source);
-  source._destroy = (error, callback) => {
-    upload.destroy();
-    destroy(error, callback);
-  };
-  return source;
-}
 
 /** Refusals of the facade as faults of the request's version. */
 function manner(version: Version): Manner & Required<Pick<Manner, 'refuse'>> {

@@ -4,7 +4,7 @@
  */
 import { contentTypeOf, faultText, type FaultText } from '../core/soap/fault.ts';
 import type { Version } from '../core/soap/refusal.ts';
-import type { Refused } from './identify.ts';
+import type { Refused } from './passage.ts';
 
 export interface FaultAnswer {
   readonly status: number;

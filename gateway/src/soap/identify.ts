@@ -8,12 +8,13 @@
 import type { Readable } from 'node:stream';
 import { LIMITS, type Limits } from '../core/soap/limits.ts';
 import { actionsOf, isSoap, parseAction, parseMedia, versionOf, type Media } from '../core/soap/media.ts';
-import { refuse, type FaultCode, type Refusal, type SoapCode, type Version } from '../core/soap/refusal.ts';
+import { refuse, type Refusal, type Version } from '../core/soap/refusal.ts';
 import type { EmptyBody, Found } from '../core/soap/scan.ts';
 import { clark } from '../core/soap/scope.ts';
 import { classify, type Operation, type Service } from '../core/soap/service.ts';
 import { codingOf } from './inflate.ts';
 import { Message, type Objection } from './message.ts';
+import type { Passage, Refused, Verdict } from './passage.ts';
 import { Reader } from './reader.ts';
 
 export interface Input {
@@ -36,29 +37,6 @@ export interface IdentifyOptions {
   /** Whether the message's text is wanted. */
   readonly keep?: boolean;
   readonly limits?: Partial<Limits>;
-}
-
-/** What a refusal tells the sender, in the SOAP version of its message (1.1 where that is not known). */
-export interface Refused {
-  readonly kind: 'refused';
-  readonly version: Version;
-  readonly status: number;
-  readonly because: SoapCode;
-  readonly faultcode: FaultCode;
-  readonly reason: string;
-}
-
-export type Verdict = 'ok' | Refused;
-
-/** A message that may go on. */
-export interface Passage {
-  /** What has been read, in order. With `complete`, the whole body. */
-  readonly held: readonly Buffer[];
-  readonly complete: boolean;
-  /** To be asked for each chunk behind `held` before it is sent on; one at a time, in order. */
-  watch(chunk: Buffer): Verdict | Promise<Verdict>;
-  /** To be asked at the end of the body, before its last byte is sent on. */
-  finish(): Verdict | Promise<Verdict>;
 }
 
 export interface IdentifiedOperation extends Passage {
@@ -84,10 +62,11 @@ export interface Unclassified extends Passage {
   readonly refused: Refused;
 }
 
+/** What can be said of a message whose sender is still there. */
+export type Answered = IdentifiedOperation | Unclassified | Refused;
+
 export type Identified =
-  | IdentifiedOperation
-  | Unclassified
-  | Refused
+  | Answered
   /** The sender has left; there is nobody to answer. */
   | { readonly kind: 'departed' };
 
@@ -98,24 +77,9 @@ const RAW_BYTES_PER_CHARACTER = 4;
  * @param service what is known of the operations; `bareService([])` where nothing is
  */
 export async function identify(input: Input, service: Service, options: IdentifyOptions): Promise<Identified> {
-  const limits = options.limits === undefined ? LIMITS : { ...LIMITS, ...options.limits };
-  const head = readHead(input.rawHeaders, limits);
-  const fallback = versionOf(head.media) ?? '1.1';
-  if (head.refusal !== null) return refused(head.refusal, fallback);
-  const coding = codingOf(head.encoding);
-  if (coding === 'unknown') {
-    return refused(refuse('GW_SOAP_ENCODING', `The Content-Encoding ${head.encoding ?? ''} is not accepted`), fallback);
-  }
-  const isOperation = (namespace: string, name: string): boolean => service.byInput.has(clark(namespace, name));
-  const message = Message.open({
-    limits,
-    media: head.media,
-    coding,
-    check: options.check,
-    isOperation,
-    keep: options.keep ?? false,
-  });
-  if (!(message instanceof Message)) return refused(message, fallback);
+  const opened = open(input.rawHeaders, service, options);
+  if (opened.kind === 'refused') return opened;
+  const { message, fallback, actions, media, limits } = opened;
   if (input.method !== 'POST') {
     return pass(
       { message, fallback, held: [], complete: false },
@@ -126,10 +90,61 @@ export async function identify(input: Input, service: Service, options: Identify
   try {
     const outcome = await read(reader, message, { check: options.check, limits });
     if (outcome.kind === 'gone') return { kind: 'departed' };
-    return judge({ ...outcome, message, fallback, actions: head.actions, media: head.media }, service, options);
+    return judge({ ...outcome, message, fallback, actions, media }, service, options);
   } finally {
     reader.release();
   }
+}
+
+/**
+ * The same of a body that is in hand, at once.
+ * @param bytes all of it; null when it did not arrive in time
+ * @throws TypeError when a Content-Encoding has to be undone, which takes its time
+ */
+export function identifyWhole(
+  { rawHeaders, bytes }: { readonly rawHeaders: readonly string[]; readonly bytes: Buffer | null },
+  service: Service,
+  options: IdentifyOptions,
+): Answered {
+  const opened = open(rawHeaders, service, options);
+  if (opened.kind === 'refused') return opened;
+  const { message, fallback, actions, media } = opened;
+  if (bytes === null) return stop({ message, fallback }, refuse('GW_SOAP_SLOW', SLOW));
+  const objection = message.push(bytes) ?? message.end();
+  if (objection instanceof Promise) throw new TypeError('a message that is compressed');
+  return judge({ message, fallback, actions, media, held: [bytes], complete: true, objection }, service, options);
+}
+
+const SLOW = 'The message did not arrive in time';
+
+interface Opened {
+  readonly kind: 'opened';
+  readonly message: Message;
+  readonly fallback: Version;
+  readonly actions: readonly string[];
+  readonly media: Media | null;
+  readonly limits: Limits;
+}
+
+function open(rawHeaders: readonly string[], service: Service, options: IdentifyOptions): Opened | Refused {
+  const limits = options.limits === undefined ? LIMITS : { ...LIMITS, ...options.limits };
+  const { media, encoding, actions, refusal } = readHead(rawHeaders, limits);
+  const fallback = versionOf(media) ?? '1.1';
+  if (refusal !== null) return refused(refusal, fallback);
+  const coding = codingOf(encoding);
+  if (coding === 'unknown')
+    return refused(refuse('GW_SOAP_ENCODING', `The Content-Encoding ${encoding ?? ''} is not accepted`), fallback);
+  const isOperation = (namespace: string, name: string): boolean => service.byInput.has(clark(namespace, name));
+  const message = Message.open({
+    limits,
+    media,
+    coding,
+    check: options.check,
+    isOperation,
+    keep: options.keep ?? false,
+  });
+  if (!(message instanceof Message)) return refused(message, fallback);
+  return { kind: 'opened', message, fallback, actions, media, limits };
 }
 
 interface Head {
@@ -198,7 +213,7 @@ async function read(
           kind: 'read',
           held,
           complete: false,
-          objection: refuse('GW_SOAP_SLOW', 'The message did not arrive in time'),
+          objection: refuse('GW_SOAP_SLOW', SLOW),
         };
       case 'end':
         return { kind: 'read', held, complete: true, objection: await message.end() };
@@ -245,7 +260,7 @@ interface Judged extends Reading {
  * What the message is. A contradiction between its head and its operation comes before whatever is wrong further on, so that
  * the answer does not depend on how much arrived at once.
  */
-function judge(reading: Judged, service: Service, options: IdentifyOptions): Identified {
+function judge(reading: Judged, service: Service, options: IdentifyOptions): Answered {
   const { message, objection, media } = reading;
   const { known } = message;
   if (known === null) {
@@ -337,51 +352,8 @@ function passage({ message, fallback, held, complete }: Reading): Passage {
   return {
     held,
     complete,
+    immediate: message.immediate,
     watch: (chunk) => later(message.push(chunk)),
     finish: () => (complete ? 'ok' : later(message.end())),
   };
-}
-
-/** Thrown out of the middle of a body: the request that carries it must not be completed. */
-export class SoapRefused extends Error {
-  readonly refused: Refused;
-
-  constructor(reason: Refused) {
-    super(`${reason.because}: ${reason.reason}`);
-    this.name = 'SoapRefused';
-    this.refused = reason;
-  }
-}
-
-/**
- * The body of a message that may go on: what was held, then what is still to come, each chunk watched. One chunk is always
- * kept back, so that a request with a Content-Length is not complete before the end was checked. Whoever stops reading leaves
- * `rest` as it is, so that its sender can still be answered.
- *
- * @throws SoapRefused when the rest turns out to be refused: whoever sends it destroys the request
- * @throws Error when the sender leaves before the end; its cause is what `rest` was destroyed with, if anything
- */
-export async function* bodyOf(found: Passage, rest: Readable): AsyncGenerator<Buffer, void, undefined> {
-  const waiting = [...found.held];
-  let kept = found.complete ? undefined : waiting.pop();
-  yield* waiting;
-  if (found.complete) return;
-  const reader = new Reader(rest, null);
-  try {
-    for (let next = await reader.next(); next.kind !== 'end'; next = await reader.next()) {
-      if (next.kind !== 'chunk')
-        throw new Error('the sender left before its message was whole', { cause: rest.errored });
-      insist(await found.watch(next.chunk));
-      if (kept !== undefined) yield kept;
-      kept = next.chunk;
-    }
-  } finally {
-    reader.release();
-  }
-  insist(await found.finish());
-  if (kept !== undefined) yield kept;
-}
-
-function insist(verdict: Verdict): void {
-  if (verdict !== 'ok') throw new SoapRefused(verdict);
 }

@@ -26,6 +26,8 @@ export interface MessageOptions extends ScanOptions {
 export type Objection = Refusal | null;
 
 const NOTHING = Buffer.alloc(0);
+// Most operations are known by here; a chunk of a socket is sixteen times as large.
+const STEP_BYTES = 4 * 1024;
 
 export class Message {
   readonly #limits: Limits;
@@ -71,7 +73,7 @@ export class Message {
             start: media.parameters.get('start') ?? null,
             headBytes: limits.headCharacters,
             onRoot: (root) => this.#enterRoot(root),
-            onBytes: (bytes) => this.#text(buffer(bytes)),
+            onBytes: (bytes) => this.#read(buffer(bytes)),
             onRootEnd: () => this.#endText(),
           });
   }
@@ -89,6 +91,11 @@ export class Message {
   /** All characters so far; null where they are not kept, or are more than one looks into. */
   get characters(): string | null {
     return this.#characters;
+  }
+
+  /** Whether bytes are judged in the turn in which they come. */
+  get immediate(): boolean {
+    return this.#inflater === null;
   }
 
   /** The media type of the envelope: of the root part where there are parts. */
@@ -140,7 +147,7 @@ export class Message {
 
   #unpacked(bytes: Buffer): Objection {
     if (!this.#scanning || this.#done || this.#refusal !== null) return this.#refusal;
-    return this.#keep(this.#multipart === null ? this.#text(bytes) : this.#multipart.push(bytes));
+    return this.#keep(this.#multipart === null ? this.#read(bytes) : this.#multipart.push(bytes));
   }
 
   #endUnpacked(): Objection {
@@ -152,6 +159,16 @@ export class Message {
     this.#rootMedia = media;
     const twice = media?.twice ?? null;
     return twice === null ? null : refuse('GW_SOAP_HEADERS', `The root part's Content-Type has ${twice} twice`);
+  }
+
+  /** Where only the operation matters, what is behind it is not even decoded. */
+  #read(bytes: Buffer): Objection {
+    if (this.#check === 'whole') return this.#text(bytes);
+    for (let at = 0; at < bytes.length && !this.#done; at += STEP_BYTES) {
+      const objection = this.#text(bytes.subarray(at, at + STEP_BYTES));
+      if (objection !== null) return objection;
+    }
+    return null;
   }
 
   #text(bytes: Buffer): Objection {

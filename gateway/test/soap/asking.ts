@@ -1,7 +1,8 @@
 /** Asks `identify` about messages as a caller of the facade would send them, and drives what passes to its end. */
 import { PassThrough, Readable } from 'node:stream';
 import { serviceOf, type Operation, type Service } from '@banyan/gateway/core/soap/service';
-import { bodyOf, identify, SoapRefused, type Identified, type IdentifyOptions } from '@banyan/gateway/soap/identify';
+import { identify, type Identified, type IdentifyOptions } from '@banyan/gateway/soap/identify';
+import { bodyOf, SoapRefused } from '@banyan/gateway/soap/passage';
 import { ORDERS } from './samples.ts';
 
 export const operation = (name: string, more: Partial<Operation> = {}): Operation => ({

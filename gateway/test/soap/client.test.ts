@@ -5,7 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { createClientAsync, type IOptions } from 'soap';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { faultFor } from '@banyan/gateway/soap/fault';
-import { bodyOf, identify, type Identified } from '@banyan/gateway/soap/identify';
+import { identify, type Identified } from '@banyan/gateway/soap/identify';
+import { bodyOf } from '@banyan/gateway/soap/passage';
 import { loadService, type SoapService } from '@banyan/gateway/soap/wsdl';
 
 // A real client, with its own idea of headers and envelopes, against a server that does no more than identify.

@@ -6,7 +6,8 @@ import { PassThrough } from 'node:stream';
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, test } from 'vitest';
 import { bareService, serviceOf } from '@banyan/gateway/core/soap/service';
-import { bodyOf, identify, type Identified, type IdentifiedOperation } from '@banyan/gateway/soap/identify';
+import { identify, type Identified, type IdentifiedOperation } from '@banyan/gateway/soap/identify';
+import { bodyOf } from '@banyan/gateway/soap/passage';
 import { ask, idle, operation, orders, rawHeadersOf, settle, streamOf, type Ask } from './asking.ts';
 import { envelope, getOrder, ORDERS, SAMPLES, SOAP12 } from './samples.ts';
 
