@@ -73,3 +73,22 @@ export function read(
   if (second !== undefined && (first?.kind !== 'whole' || second.kind !== 'bad')) throw new Error('told of two ends');
   return first ?? { kind: 'cut', head: head !== null, body: body.join('') };
 }
+
+/** How many bytes an answer has that is whole; those behind it are not its own. */
+export function sizeOf(bytes: Buffer, method: string): number {
+  let size = bytes.length;
+  let at = 0;
+  const listener: Listener = {
+    head: () => undefined,
+    data: () => undefined,
+    end: () => (size = Math.min(size, at)),
+    bad: () => undefined,
+  };
+  const answers = new Answers(listener, { text, mostHead: 80 * 1024 });
+  answers.begin(method);
+  while (at < bytes.length) {
+    at += 1;
+    answers.take(bytes.subarray(at - 1, at));
+  }
+  return size;
+}
