@@ -53,7 +53,10 @@ const NO_CODE = (): null => null;
 export function outgoing(job: Going, observer: Observer, side: Side): Outgoing | null {
   const { exchange, crossing } = job;
   if (side === 'legacy' || crossing === undefined) {
-    return { ...asItCame(job, side), body: job.body, rewrite: job.rewrite ?? null, code: NO_CODE };
+    const { matched, method = exchange.method, drop, body, rewrite = null } = job;
+    const path = targetOf(exchange, matched, side);
+    const headers = headersOf(exchange, matched?.route ?? null, side, drop);
+    return { method, path, headers, body, rewrite, code: NO_CODE };
   }
   const crossed = crossing.over.cross();
   if (crossed.kind === 'refused') {

@@ -30,13 +30,18 @@ const CLOSED: readonly (readonly [name: string, workload: Workload])[] = [
 /** Proxies that are compared with each other under workloads of their own. */
 interface Contest {
   readonly rounds: number;
-  readonly turns: readonly {
-    readonly name: string;
-    readonly turn: Omit<Turn, 'seconds' | 'folder'>;
-    /** Half as long as the others: programs that are compiled before they run settle at once. */
-    readonly short?: boolean;
-  }[];
+  readonly turns: readonly Contender[];
 }
+
+interface Contender {
+  readonly name: string;
+  readonly turn: Omit<Turn, 'seconds' | 'folder'>;
+  /** Half as long as the others: programs that are compiled before they run settle at once. */
+  readonly short?: boolean;
+}
+
+/** The programs of one round, and what they are asked. */
+type Starting = () => Promise<{ readonly turns: readonly Contender[]; readonly stop: () => Promise<void> }>;
 
 export const facade: Bench = async (options): Promise<Figures> => {
   const { say, only } = options;
@@ -62,19 +67,34 @@ async function contests(
   const samples = new Samples();
   const leftOut: string[] = NAMES.filter((part) => !wanted(part)).map((part) => `${part}: not asked for`);
   const versions: Record<string, string> = {};
-  const banyan = await place.banyan({ name: 'banyan', routes: MANY, workers: 1, core: PROXY_CORE, profile });
-  const bare = await place.bare();
+  const banyanOf = (): Promise<Proxy> =>
+    place.banyan({ name: 'banyan', routes: MANY, workers: 1, core: PROXY_CORE, profile });
   const run = (contest: Contest): Promise<void> => compete(contest, samples, { place, options });
 
   const closed = CLOSED.filter(([name]) => wanted(name));
   const peers = closed.length === 0 ? [] : await peersOf(place, options, { leftOut, versions });
-  const everybody = [banyan, bare, ...peers];
-  await check(everybody);
-  const turns = closed.flatMap(([name, workload]) =>
-    everybody.map((proxy) => ({ name, turn: { proxy, workload, perSecond: null }, short: peers.includes(proxy) })),
-  );
-  await run({ rounds, turns });
+  if (closed.length > 0)
+    await competeAnew(
+      rounds,
+      async () => {
+        const both = [await banyanOf(), await place.bare()];
+        const everybody = [...both, ...peers];
+        await check(everybody);
+        const turns = closed.flatMap(([name, workload]) =>
+          everybody.map((proxy) => ({
+            name,
+            turn: { proxy, workload, perSecond: null },
+            short: peers.includes(proxy),
+          })),
+        );
+        return { turns, stop: async () => void (await Promise.all(both.map(({ process }) => process.stop()))) };
+      },
+      samples,
+      { place, options },
+    );
 
+  const banyan = await banyanOf();
+  const bare = await place.bare();
   if (wanted('match')) {
     const few = await place.banyan({ name: `${FEW} routes`, routes: FEW, workers: 1, core: PROXY_CORE, profile: null });
     const pair = [
@@ -103,6 +123,36 @@ async function contests(
   return { samples, leftOut, versions };
 }
 
+/**
+ * Rounds of fresh programs: where a program and its heap come to lie in memory costs it up to a fifth, for as long as it lives, and one
+ * is as likely to be lucky as another.
+ */
+async function competeAnew(
+  rounds: number,
+  start: Starting,
+  samples: Samples,
+  where: { readonly place: Place; readonly options: BenchOptions },
+): Promise<void> {
+  for (let round = 0; round < rounds; round += 1) {
+    const { turns, stop } = await start();
+    for (const { turn } of turns) await measure({ ...turn, seconds: WARM_SECONDS, folder: where.place.folder });
+    await once(round % 2 === 0 ? turns : turns.toReversed(), samples, where);
+    await stop();
+    where.options.say(`${[...new Set(turns.map(({ name }) => name))].join(', ')}: round ${round + 1} of ${rounds}`);
+  }
+}
+
+async function once(
+  turns: readonly Contender[],
+  samples: Samples,
+  { place, options }: { readonly place: Place; readonly options: BenchOptions },
+): Promise<void> {
+  for (const { name, turn, short = false } of turns) {
+    const seconds = short ? Math.ceil(options.seconds / 2) : options.seconds;
+    samples.add(name, turn.proxy.name, await measure({ ...turn, seconds, folder: place.folder }));
+  }
+}
+
 /** Every turn once a round, in the opposite order in every second round. */
 async function compete(
   { rounds, turns }: Contest,
@@ -113,10 +163,7 @@ async function compete(
   const { folder } = place;
   for (const { turn } of turns) await measure({ ...turn, seconds: WARM_SECONDS, folder });
   for (let round = 0; round < rounds; round += 1) {
-    for (const { name, turn, short = false } of round % 2 === 0 ? turns : turns.toReversed()) {
-      const seconds = short ? Math.ceil(options.seconds / 2) : options.seconds;
-      samples.add(name, turn.proxy.name, await measure({ ...turn, seconds, folder }));
-    }
+    await once(round % 2 === 0 ? turns : turns.toReversed(), samples, { place, options });
     const parts = [...new Set(turns.map(({ name }) => name))];
     options.say(`${parts.join(', ')}: round ${round + 1} of ${rounds}`);
   }
