@@ -100,8 +100,8 @@ const EMPTY = Buffer.alloc(0);
 
 /** Somebody who reads along. */
 export interface Inspector {
-  /** What has been read of the body already, in order. */
-  readonly first: readonly Buffer[];
+  /** Hands over what has been read of the body already, in order. Whoever keeps it pays: buffers that grow old are dear to free. */
+  first(): readonly Buffer[];
   /** Sees each chunk behind `first` before it goes on. @returns what is wrong with it: the body is destroyed with it */
   see(chunk: Buffer): Error | null;
   /** Sees the end, before the last chunk goes on. */
@@ -144,7 +144,7 @@ export class Upload extends Readable {
       return;
     }
     this.#timer = setTimeout(this.#onSilence, this.#idleMs);
-    for (const chunk of this.#inspector?.first ?? []) this.#take(chunk);
+    for (const chunk of this.#inspector?.first() ?? []) this.#take(chunk);
     this.#req.on('data', this.#onData).once('end', this.#onEnd).once('close', this.#onClose);
     invite(this.#req);
   }

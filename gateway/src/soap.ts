@@ -4,14 +4,12 @@
  * the same as for REST (`obey.ts`).
  */
 import type { Readable } from 'node:stream';
-import { CALLER_IDLE_MS, CallerGone, CallerSlow, collect, Upload } from './body.ts';
+import { CALLER_IDLE_MS, CallerGone, CallerSlow, Upload } from './body.ts';
 import type { Asked } from './core/caller.ts';
 import type { Fields } from './core/field.ts';
-import { fieldOf } from './core/flat.ts';
 import { decoded, formatMatch } from './core/pattern.ts';
 import type { Bridge } from './core/soap/bridge.ts';
 import type { Codec } from './core/soap/codec.ts';
-import { LIMITS } from './core/soap/limits.ts';
 import { pluck } from './core/soap/pluck.ts';
 import type { FaultCode, Version } from './core/soap/refusal.ts';
 import { clark } from './core/soap/scope.ts';
@@ -19,7 +17,6 @@ import { bareService, type Operation, type Service as Known } from './core/soap/
 import type { Route, Table, Wsdl } from './core/table.ts';
 import { codes, GatewayError } from './error.ts';
 import type { Exchange } from './exchange.ts';
-import { waits } from './expectation.ts';
 import type { RestRequest } from './explain.ts';
 import type { Body } from './forward.ts';
 import { broken, proceed, type Context, type Manner } from './obey.ts';
@@ -30,13 +27,8 @@ import { Crossing } from './soap/bridge.ts';
 import { describe, describes } from './soap/describe.ts';
 import type { Documents } from './soap/document.ts';
 import { faultFor, faultOf, type FaultAnswer } from './soap/fault.ts';
-import {
-  identify,
-  identifyWhole,
-  type Identified,
-  type IdentifiedOperation,
-  type IdentifyOptions,
-} from './soap/identify.ts';
+import { identify, type Identified, type IdentifiedOperation, type IdentifyOptions } from './soap/identify.ts';
+import { intake } from './soap/intake.ts';
 import { gather, passing, SoapRefused, wholeOf } from './soap/passage.ts';
 import { BadBridges, bridgesOf, type Proven } from './soap/prove.ts';
 import { loadService, operationsNamed } from './soap/wsdl.ts';
@@ -152,14 +144,15 @@ export function serveSoap(exchange: Exchange, service: Service, context: Context
         : ({ kind: 'stream', source: new Upload(exchange.req, context.idleMs) } as const);
     return proceed(exchange, context, null, { body });
   }
-  if (isSmall(exchange)) return readWhole(exchange, service, context);
-  identify(
-    { method: exchange.method, rawHeaders: exchange.req.rawHeaders, body: exchange.req },
-    service.known,
-    askingOf(service, context),
-  )
-    .then((found) => route(exchange, { service, found }, context))
-    .catch((error: unknown) => broken(exchange, error, context, manner('1.1').refuse));
+  const settle = (found: Identified): void => {
+    try {
+      route(exchange, { service, found }, context);
+    } catch (error) {
+      failed(error);
+    }
+  };
+  const failed = (error: unknown): void => broken(exchange, error, context, manner('1.1').refuse);
+  intake(exchange, { known: service.known, asking: askingOf(service, context) }, { settle, failed });
 }
 
 const askingOf = ({ wsdl, keep }: Service, { idleMs }: Context): IdentifyOptions => ({
@@ -168,30 +161,6 @@ const askingOf = ({ wsdl, keep }: Service, { idleMs }: Context): IdentifyOptions
   timeoutMs: idleMs,
   keep,
 });
-
-/** Whether a message is collected before it is looked at: one that is short, and as it is. */
-function isSmall({ req, seen }: Exchange): boolean {
-  if (seen.chunked || seen.contentLength === null || Number(seen.contentLength) > LIMITS.wholeBytes || waits(req))
-    return false;
-  return fieldOf(req.rawHeaders, 'content-encoding') === null;
-}
-
-/** Nine in ten messages: without a promise, and judged in the turn in which their last byte comes. */
-function readWhole(exchange: Exchange, service: Service, context: Context): void {
-  const { req, seen } = exchange;
-  collect(req, seen, context.idleMs, (body) => {
-    if (body.kind === 'gone') return route(exchange, { service, found: { kind: 'departed' } }, context);
-    const bytes = body.kind === 'whole' ? body.bytes : body.kind === 'slow' ? null : EMPTY;
-    try {
-      const found = identifyWhole({ rawHeaders: req.rawHeaders, bytes }, service.known, askingOf(service, context));
-      route(exchange, { service, found }, context);
-    } catch (error) {
-      broken(exchange, error, context, manner('1.1').refuse);
-    }
-  });
-}
-
-const EMPTY = Buffer.alloc(0);
 
 interface Read {
   readonly service: Service;

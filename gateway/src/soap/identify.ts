@@ -79,18 +79,36 @@ const RAW_BYTES_PER_CHARACTER = 4;
 export async function identify(input: Input, service: Service, options: IdentifyOptions): Promise<Identified> {
   const opened = open(input.rawHeaders, service, options);
   if (opened.kind === 'refused') return opened;
-  const { message, fallback, actions, media, limits } = opened;
+  const { message, fallback } = opened;
   if (input.method !== 'POST') {
     return pass(
       { message, fallback, held: [], complete: false },
       refuse('GW_SOAP_METHOD', 'A SOAP message is sent by POST'),
     );
   }
+  const opening = new Opening(opened, service, options);
   const reader = new Reader(input.body, options.timeoutMs);
   try {
-    const outcome = await read(reader, message, { check: options.check, limits });
-    if (outcome.kind === 'gone') return { kind: 'departed' };
-    return judge({ ...outcome, message, fallback, actions, media }, service, options);
+    for (;;) {
+      const next = await reader.next();
+      switch (next.kind) {
+        case 'gone':
+          message.close();
+          return { kind: 'departed' };
+        case 'slow':
+          return opening.slow();
+        case 'end':
+          return await opening.end();
+        case 'chunk': {
+          const taken = opening.take(next.chunk);
+          const answer = taken instanceof Promise ? await taken : taken;
+          if (answer !== null) return answer;
+          break;
+        }
+        default:
+          next satisfies never;
+      }
+    }
   } finally {
     reader.release();
   }
@@ -109,15 +127,14 @@ export function identifyWhole(
   const opened = open(rawHeaders, service, options);
   if (opened.kind === 'refused') return opened;
   const { message, fallback, actions, media } = opened;
-  if (bytes === null) return stop({ message, fallback }, refuse('GW_SOAP_SLOW', SLOW));
+  if (bytes === null) return new Opening(opened, service, options).slow();
   const objection = message.push(bytes) ?? message.end();
   if (objection instanceof Promise) throw new TypeError('a message that is compressed');
   return judge({ message, fallback, actions, media, held: [bytes], complete: true, objection }, service, options);
 }
 
-const SLOW = 'The message did not arrive in time';
-
-interface Opened {
+/** A message of which the head has been read. */
+export interface Opened {
   readonly kind: 'opened';
   readonly message: Message;
   readonly fallback: Version;
@@ -126,7 +143,8 @@ interface Opened {
   readonly limits: Limits;
 }
 
-function open(rawHeaders: readonly string[], service: Service, options: IdentifyOptions): Opened | Refused {
+/** Reads a message's head. @returns a refusal when that alone rules it out */
+export function open(rawHeaders: readonly string[], service: Service, options: IdentifyOptions): Opened | Refused {
   const limits = options.limits === undefined ? LIMITS : { ...LIMITS, ...options.limits };
   const { media, encoding, actions, refusal } = readHead(rawHeaders, limits);
   const fallback = versionOf(media) ?? '1.1';
@@ -187,55 +205,57 @@ function readHead(rawHeaders: readonly string[], limits: Limits): Head {
 
 const READ: ReadonlySet<string> = new Set(['content-type', 'content-encoding', 'content-length', 'soapaction']);
 
-interface Gathered {
-  readonly kind: 'read';
-  readonly held: readonly Buffer[];
-  readonly complete: boolean;
-  readonly objection: Objection;
-}
+/** A message that is being read: until it is complete, or is known and too long to be held, or is refused. */
+export class Opening {
+  readonly #opened: Opened;
+  readonly #service: Service;
+  readonly #options: IdentifyOptions;
+  readonly #held: Buffer[] = [];
+  #bytes = 0;
 
-/** Reads until the message is complete, or is known and too long to be held, or is refused. */
-async function read(
-  reader: Reader,
-  message: Message,
-  { check, limits }: { check: 'whole' | 'operation'; limits: Limits },
-): Promise<Gathered | { readonly kind: 'gone' }> {
-  const held: Buffer[] = [];
-  let bytes = 0;
-  for (;;) {
-    const next = await reader.next();
-    switch (next.kind) {
-      case 'gone':
-        message.close();
-        return { kind: 'gone' };
-      case 'slow':
-        return {
-          kind: 'read',
-          held,
-          complete: false,
-          objection: refuse('GW_SOAP_SLOW', SLOW),
-        };
-      case 'end':
-        return { kind: 'read', held, complete: true, objection: await message.end() };
-      case 'chunk': {
-        held.push(next.chunk);
-        bytes += next.chunk.length;
-        const pushed = message.push(next.chunk);
-        const objection = pushed instanceof Promise ? await pushed : pushed;
-        if (objection !== null) return { kind: 'read', held, complete: false, objection };
-        const known = message.known !== null;
-        if (known && (check === 'operation' || bytes > limits.wholeBytes)) {
-          return { kind: 'read', held, complete: false, objection: null };
-        }
-        if (!known && bytes > limits.headCharacters * RAW_BYTES_PER_CHARACTER) {
-          const reason = `No operation within the first ${bytes} bytes`;
-          return { kind: 'read', held, complete: false, objection: refuse('GW_SOAP_HEAD_TOO_LARGE', reason) };
-        }
-        break;
-      }
-      default:
-        next satisfies never;
+  constructor(opened: Opened, service: Service, options: IdentifyOptions) {
+    this.#opened = opened;
+    this.#service = service;
+    this.#options = options;
+  }
+
+  /** Takes the next bytes as they came. Null: more is needed. Compressed bytes are judged later. */
+  take(chunk: Buffer): Answered | null | Promise<Answered | null> {
+    this.#held.push(chunk);
+    this.#bytes += chunk.length;
+    const pushed = this.#opened.message.push(chunk);
+    return pushed instanceof Promise ? pushed.then((objection) => this.#after(objection)) : this.#after(pushed);
+  }
+
+  /** The body is over. */
+  end(): Answered | Promise<Answered> {
+    const ended = this.#opened.message.end();
+    return ended instanceof Promise
+      ? ended.then((objection) => this.#judge(objection, true))
+      : this.#judge(ended, true);
+  }
+
+  /** It did not arrive in time. */
+  slow(): Answered {
+    return this.#judge(refuse('GW_SOAP_SLOW', 'The message did not arrive in time'), false);
+  }
+
+  #after(objection: Objection): Answered | null {
+    if (objection !== null) return this.#judge(objection, false);
+    const { message, limits } = this.#opened;
+    if (message.known !== null) {
+      const enough = this.#options.check === 'operation' || this.#bytes > limits.wholeBytes;
+      return enough ? this.#judge(null, false) : null;
     }
+    if (this.#bytes <= limits.headCharacters * RAW_BYTES_PER_CHARACTER) return null;
+    const reason = `No operation within the first ${this.#bytes} bytes`;
+    return this.#judge(refuse('GW_SOAP_HEAD_TOO_LARGE', reason), false);
+  }
+
+  #judge(objection: Objection, complete: boolean): Answered {
+    const { message, fallback, actions, media } = this.#opened;
+    const reading = { message, fallback, actions, media, held: this.#held, complete, objection };
+    return judge(reading, this.#service, this.#options);
   }
 }
 
@@ -246,7 +266,7 @@ interface Subject {
 }
 
 interface Reading extends Subject {
-  readonly held: readonly Buffer[];
+  readonly held: Buffer[];
   readonly complete: boolean;
 }
 

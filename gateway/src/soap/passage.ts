@@ -24,8 +24,8 @@ export type Verdict = 'ok' | Refused;
 
 /** A message that may go on. */
 export interface Passage {
-  /** What has been read, in order. With `complete`, the whole body. */
-  readonly held: readonly Buffer[];
+  /** What has been read, in order. With `complete`, the whole body. Emptied when it goes on: buffers that grow old are dear to free. */
+  readonly held: Buffer[];
   readonly complete: boolean;
   /** To be asked for each chunk behind `held` before it is sent on; one at a time, in order. */
   watch(chunk: Buffer): Verdict | Promise<Verdict>;
@@ -85,7 +85,11 @@ export function inspectorOf(found: Passage): Inspector {
     if (verdict instanceof Promise) throw new TypeError('a message that is judged later');
     return verdict === 'ok' ? null : new SoapRefused(verdict);
   };
-  return { first: found.held, see: (chunk) => wrong(found.watch(chunk)), end: () => wrong(found.finish()) };
+  return {
+    first: () => found.held.splice(0),
+    see: (chunk) => wrong(found.watch(chunk)),
+    end: () => wrong(found.finish()),
+  };
 }
 
 /** What goes on of it, as a request's body. */

@@ -230,7 +230,9 @@ export class QuickScanner implements Events {
       if (root === '0') this.#halt('GW_SOAP_SHAPE', 'The first child of Body is a multiref, not the operation');
       this.#result = { kind: 'found', version, namespace, name: local, addressing: this.#addressing };
       if (this.#options.check === 'whole') return;
-      throw HALT;
+      this.#stopped = true;
+      this.#lexer.stop();
+      return;
     }
     const id = this.#attribute(version === '1.1' ? '' : encoding, 'id');
     if (id === null || root === '1' || this.#options.isOperation(namespace, local))
