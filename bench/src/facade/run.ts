@@ -27,12 +27,7 @@ const CLOSED: readonly (readonly [name: string, workload: Workload])[] = [
   ['urls', distinct(MANY)],
 ];
 
-/** Proxies that are compared with each other under workloads of their own. */
-interface Contest {
-  readonly rounds: number;
-  readonly turns: readonly Contender[];
-}
-
+/** A proxy's turn under a workload. */
 interface Contender {
   readonly name: string;
   readonly turn: Omit<Turn, 'seconds' | 'folder'>;
@@ -40,8 +35,11 @@ interface Contender {
   readonly short?: boolean;
 }
 
-/** The programs of one round, and what they are asked. */
-type Starting = () => Promise<{ readonly turns: readonly Contender[]; readonly stop: () => Promise<void> }>;
+/** The programs that were started for a round, and what is asked in it. */
+interface Start {
+  readonly fresh: readonly Proxy[];
+  readonly turns: readonly Contender[];
+}
 
 export const facade: Bench = async (options): Promise<Figures> => {
   const { say, only } = options;
@@ -63,109 +61,101 @@ async function contests(
   options: BenchOptions,
   wanted: (part: string) => boolean,
 ): Promise<Omit<Outcome, 'matching'>> {
-  const { profile, rounds, say } = options;
   const samples = new Samples();
   const leftOut: string[] = NAMES.filter((part) => !wanted(part)).map((part) => `${part}: not asked for`);
   const versions: Record<string, string> = {};
-  const banyanOf = (): Promise<Proxy> =>
-    place.banyan({ name: 'banyan', routes: MANY, workers: 1, core: PROXY_CORE, profile });
-  const run = (contest: Contest): Promise<void> => compete(contest, samples, { place, options });
-
+  const where = { place, options, samples };
   const closed = CLOSED.filter(([name]) => wanted(name));
-  const peers = closed.length === 0 ? [] : await peersOf(place, options, { leftOut, versions });
-  if (closed.length > 0)
-    await competeAnew(
-      rounds,
-      async () => {
-        const both = [await banyanOf(), await place.bare()];
-        const everybody = [...both, ...peers];
-        await check(everybody);
-        const turns = closed.flatMap(([name, workload]) =>
-          everybody.map((proxy) => ({
-            name,
-            turn: { proxy, workload, perSecond: null },
-            short: peers.includes(proxy),
-          })),
-        );
-        return { turns, stop: async () => void (await Promise.all(both.map(({ process }) => process.stop()))) };
-      },
-      samples,
-      { place, options },
-    );
-
-  const banyan = await banyanOf();
-  const bare = await place.bare();
-  if (wanted('match')) {
-    const few = await place.banyan({ name: `${FEW} routes`, routes: FEW, workers: 1, core: PROXY_CORE, profile: null });
-    const pair = [
-      { proxy: few, workload: distinct(FEW), perSecond: null },
-      { proxy: { ...banyan, name: `${MANY} routes` }, workload: distinct(MANY), perSecond: null },
-    ];
-    await run({ rounds, turns: pair.map((turn) => ({ name: 'match', turn })) });
-    await few.process.stop();
-  }
-  if (wanted('workers')) {
-    const pair = await workersOf(place);
-    await run({
-      rounds,
-      turns: pair.map((proxy) => ({ name: 'workers', turn: { proxy, workload: GET_1K, perSecond: null } })),
-    });
-    for (const { process } of pair) await process.stop();
-  }
-  if (wanted('p99')) {
-    const calm = [banyan, bare, place.direct()].map((proxy) => ({
-      name: 'p99',
-      turn: { proxy, workload: GET_1K, perSecond: CALM_PER_SECOND },
-    }));
-    await run({ rounds: rounds * CALM_ROUNDS_FACTOR, turns: calm });
-  }
-  for (const what of leftOut) say(`left out: ${what}`);
+  if (closed.length > 0) await closedLoops(where, closed, await peersOf(place, options, { leftOut, versions }));
+  if (wanted('match')) await matchLoops(where);
+  if (wanted('workers')) await competeAnew(where, () => workersOf(place));
+  if (wanted('p99')) await calmLoops(where);
+  for (const what of leftOut) options.say(`left out: ${what}`);
   return { samples, leftOut, versions };
 }
 
-/**
- * Rounds of fresh programs: where a program and its heap come to lie in memory costs it up to a fifth, for as long as it lives, and one
- * is as likely to be lucky as another.
- */
-async function competeAnew(
-  rounds: number,
-  start: Starting,
-  samples: Samples,
-  where: { readonly place: Place; readonly options: BenchOptions },
-): Promise<void> {
+interface Where {
+  readonly place: Place;
+  readonly options: BenchOptions;
+  readonly samples: Samples;
+}
+
+const banyanAt = ({ place, options: { profile } }: Where): Promise<Proxy> =>
+  place.banyan({ name: 'banyan', routes: MANY, workers: 1, core: PROXY_CORE, profile });
+
+function closedLoops(where: Where, closed: typeof CLOSED, peers: readonly Proxy[]): Promise<void> {
+  return competeAnew(where, async () => {
+    const fresh = [await banyanAt(where), await where.place.bare()];
+    const everybody = [...fresh, ...peers];
+    await check(everybody);
+    const turns = closed.flatMap(([name, workload]) =>
+      everybody.map((proxy) => ({ name, turn: { proxy, workload, perSecond: null }, short: peers.includes(proxy) })),
+    );
+    return { fresh, turns };
+  });
+}
+
+function matchLoops(where: Where): Promise<void> {
+  return competeAnew(where, async () => {
+    const settings = { workers: 1, core: PROXY_CORE, profile: null };
+    const few = await where.place.banyan({ ...settings, name: `${FEW} routes`, routes: FEW });
+    const many = await where.place.banyan({ ...settings, name: `${MANY} routes`, routes: MANY });
+    const turn = (proxy: Proxy, workload: Workload): Contender => ({
+      name: 'match',
+      turn: { proxy, workload, perSecond: null },
+    });
+    return { fresh: [few, many], turns: [turn(few, distinct(FEW)), turn(many, distinct(MANY))] };
+  });
+}
+
+/** One worker and two, both on whichever core is free: two workers are for two cores. */
+async function workersOf(place: Place): Promise<Start> {
+  const fresh: Proxy[] = [];
+  for (const workers of [1, 2]) {
+    const name = workers === 1 ? '1 worker' : `${workers} workers`;
+    fresh.push(await place.banyan({ name, routes: MANY, workers, core: null, profile: null }));
+  }
+  return {
+    fresh,
+    turns: fresh.map((proxy) => ({ name: 'workers', turn: { proxy, workload: GET_1K, perSecond: null } })),
+  };
+}
+
+async function calmLoops(where: Where): Promise<void> {
+  const { place, options } = where;
+  const proxies = [await banyanAt(where), await place.bare(), place.direct()];
+  const turns = proxies.map((proxy) => ({
+    name: 'p99',
+    turn: { proxy, workload: GET_1K, perSecond: CALM_PER_SECOND },
+  }));
+  const rounds = options.rounds * CALM_ROUNDS_FACTOR;
+  for (const { turn } of turns) await measure({ ...turn, seconds: WARM_SECONDS, folder: place.folder });
   for (let round = 0; round < rounds; round += 1) {
-    const { turns, stop } = await start();
-    for (const { turn } of turns) await measure({ ...turn, seconds: WARM_SECONDS, folder: where.place.folder });
-    await once(round % 2 === 0 ? turns : turns.toReversed(), samples, where);
-    await stop();
-    where.options.say(`${[...new Set(turns.map(({ name }) => name))].join(', ')}: round ${round + 1} of ${rounds}`);
+    await once(round % 2 === 0 ? turns : turns.toReversed(), where);
+    options.say(`p99: round ${round + 1} of ${rounds}`);
   }
 }
 
-async function once(
-  turns: readonly Contender[],
-  samples: Samples,
-  { place, options }: { readonly place: Place; readonly options: BenchOptions },
-): Promise<void> {
+/**
+ * Rounds of fresh programs, each in the opposite order of the one before: where a program and its heap come to lie in memory costs it
+ * up to a fifth for as long as it lives, and one is as likely to be lucky as another.
+ */
+async function competeAnew(where: Where, start: () => Promise<Start>): Promise<void> {
+  const { place, options } = where;
+  for (let round = 0; round < options.rounds; round += 1) {
+    const { fresh, turns } = await start();
+    for (const { turn } of turns) await measure({ ...turn, seconds: WARM_SECONDS, folder: place.folder });
+    await once(round % 2 === 0 ? turns : turns.toReversed(), where);
+    await Promise.all(fresh.map(({ process }) => process.stop()));
+    const parts = [...new Set(turns.map(({ name }) => name))];
+    options.say(`${parts.join(', ')}: round ${round + 1} of ${options.rounds}`);
+  }
+}
+
+async function once(turns: readonly Contender[], { place, options, samples }: Where): Promise<void> {
   for (const { name, turn, short = false } of turns) {
     const seconds = short ? Math.ceil(options.seconds / 2) : options.seconds;
     samples.add(name, turn.proxy.name, await measure({ ...turn, seconds, folder: place.folder }));
-  }
-}
-
-/** Every turn once a round, in the opposite order in every second round. */
-async function compete(
-  { rounds, turns }: Contest,
-  samples: Samples,
-  { place, options }: { readonly place: Place; readonly options: BenchOptions },
-): Promise<void> {
-  if (turns.length === 0) return;
-  const { folder } = place;
-  for (const { turn } of turns) await measure({ ...turn, seconds: WARM_SECONDS, folder });
-  for (let round = 0; round < rounds; round += 1) {
-    await once(round % 2 === 0 ? turns : turns.toReversed(), samples, { place, options });
-    const parts = [...new Set(turns.map(({ name }) => name))];
-    options.say(`${parts.join(', ')}: round ${round + 1} of ${rounds}`);
   }
 }
 
@@ -188,16 +178,6 @@ async function peersOf(
     } catch (error) {
       told.leftOut.push(`${peer.name}: ${error instanceof Error ? error.message : String(error)}`);
     }
-  }
-  return proxies;
-}
-
-/** One worker and two, both on whichever core is free: two workers are for two cores. */
-async function workersOf(place: Place): Promise<readonly Proxy[]> {
-  const proxies: Proxy[] = [];
-  for (const workers of [1, 2]) {
-    const name = workers === 1 ? '1 worker' : `${workers} workers`;
-    proxies.push(await place.banyan({ name, routes: MANY, workers, core: null, profile: null }));
   }
   return proxies;
 }

@@ -35,25 +35,25 @@ export function keyOf(keys: readonly Key[], asked: Asked): string | null {
 }
 
 function valueOf(key: Key, asked: Asked): string | null {
-  const { fields, params, address } = asked;
+  // Only what the key names is asked for: parameters are taken out of the path, and elements out of the message, when they are.
   switch (key.kind) {
     case 'header':
-      return fieldOf(fields, key.name);
+      return fieldOf(asked.fields, key.name);
     case 'cookie':
-      return cookieOf(fields, key.name);
+      return cookieOf(asked.fields, key.name);
     case 'param': {
       // By what it names, so that another spelling is the same caller.
-      const text = params.get(key.name);
+      const text = asked.params.get(key.name);
       return text === undefined ? null : (decoded(text) ?? text);
     }
     case 'claim': {
-      const token = bearerOf(fieldOf(fields, 'authorization'));
+      const token = bearerOf(fieldOf(asked.fields, 'authorization'));
       return token === null ? null : claimOf(token, key.path);
     }
     case 'soap':
       return asked.element(key.path);
     case 'ip':
-      return address;
+      return asked.address;
     default:
       return key satisfies never;
   }

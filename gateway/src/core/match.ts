@@ -105,17 +105,25 @@ interface Asked {
 }
 
 /** @param from where the next segment begins; beyond the path there is none. As deep as the deepest pattern, however long the path. */
-function walk(at: Node, asked: Asked, from: number): Route | null {
+function walk(start: Node, asked: Asked, begin: number): Route | null {
   const { path, method } = asked;
-  if (from > path.length) return at.here.get(method) ?? at.here.get(ANY) ?? null;
-  const slash = path.indexOf('/', from);
-  const end = slash === -1 ? path.length : slash;
-  if (at.literals.size > 0) {
-    const text = path.slice(from, end);
-    const part = asked.encoded ? decoded(text) : text;
-    const literal = part === null ? undefined : at.literals.get(part);
-    const found = literal === undefined ? null : walk(literal, asked, end + 1);
-    if (found !== null) return found;
+  let at = start;
+  let from = begin;
+  let end = 0;
+  for (;;) {
+    if (from > path.length) return at.here.get(method) ?? at.here.get(ANY) ?? null;
+    const slash = path.indexOf('/', from);
+    end = slash === -1 ? path.length : slash;
+    const literal = at.literals.size === 0 ? undefined : literalOf(at, path.slice(from, end), asked.encoded);
+    if (literal === undefined) break;
+    // With nothing else to come back for, there is no need to.
+    if (at.param !== null || at.rest.size > 0) {
+      const found = walk(literal, asked, end + 1);
+      if (found !== null) return found;
+      break;
+    }
+    at = literal;
+    from = end + 1;
   }
   // A parameter matches a whole segment that is not empty.
   if (at.param !== null && end > from) {
@@ -123,6 +131,11 @@ function walk(at: Node, asked: Asked, from: number): Route | null {
     if (through !== null) return through;
   }
   return at.rest.get(method) ?? at.rest.get(ANY) ?? null;
+}
+
+function literalOf(at: Node, text: string, encoded: boolean): Node | undefined {
+  const part = encoded ? decoded(text) : text;
+  return part === null ? undefined : at.literals.get(part);
 }
 
 const NONE: ReadonlyMap<string, string> = new Map();
