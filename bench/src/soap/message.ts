@@ -31,4 +31,13 @@ export function workloadOf(bytes: number): Workload {
   return { method: 'POST', paths: [PATH], customers: CUSTOMERS, body: 0, message };
 }
 
+/** Calls of GetOrder, as a client's stack writes them. */
+export function getOrders(): Workload {
+  const text =
+    `<?xml version="1.0" encoding="UTF-8"?>\n<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/" ` +
+    `xmlns:ord="${NAMESPACE}"><soapenv:Body><ord:GetOrder><ord:orderId>42</ord:orderId></ord:GetOrder></soapenv:Body></soapenv:Envelope>`;
+  const message = { type: 'text/xml; charset=utf-8', text };
+  return { method: 'POST', paths: [PATH], customers: CUSTOMERS, body: 0, message };
+}
+
 const CUSTOMERS: readonly string[] = Array.from({ length: 100 }, (_, index) => `customer-${index}`);

@@ -1,29 +1,40 @@
 /** What the rounds of `bench soap` come to: a table for each size, and the gates. */
 import type { Figures, Gate } from '../bench.ts';
 import type { Samples } from '../facade/measure.ts';
+import type { CodecFigure } from './codec.ts';
 import { median, spread, table } from '../statistics.ts';
 
 const TITLES: ReadonlyMap<string, string> = new Map([
   ['soap2k', 'a message of 2 KB'],
   ['soap200k', 'a message of 200 KB'],
+  ['bridge', 'GetOrder, answered from a REST service through the bridge, and by node-soap itself'],
 ]);
 const WHOLE_RATIO = 1;
 const OPERATION_RATIO = 1.1;
 const AIM_US = 1_000;
+const BRIDGE_RATIO = 1;
+const LIST_US = 1_000;
 
 const SHOWN: ReadonlyMap<string, string> = new Map([
   ['bare', 'bare @fastify/http-proxy'],
   ['rest', 'facade, REST route'],
   ['operation', 'facade, SOAP, check: operation'],
   ['whole', 'facade, SOAP, check: whole'],
+  ['bridged', 'facade, bridged to a REST service'],
+  ['node-soap', "node-soap's own server"],
 ]);
 
-export function report(samples: Samples, say: (line: string) => void): Figures {
+export function report(samples: Samples, codec: readonly CodecFigure[], say: (line: string) => void): Figures {
   for (const [name, title] of TITLES) {
     if (!samples.has(name)) continue;
     say('');
     say(title);
     say(tableOf(samples, name));
+  }
+  if (codec.length > 0) {
+    const rows = codec.map(({ name, microseconds, bytes }) => [name, microseconds.toFixed(1), String(bytes)]);
+    say('');
+    say(table([['codec', 'µs', 'bytes'], ...rows]));
   }
   say('');
   const large = samples.best('soap200k', 'whole') - samples.best('soap200k', 'rest');
@@ -33,7 +44,10 @@ export function report(samples: Samples, say: (line: string) => void): Figures {
       `${mark} 200 KB checked whole: the check costs ${large.toFixed(0)} µs more than the forwarder; aim ${AIM_US} µs`,
     );
   }
-  return { figures: { samples: samples.plain() }, gates: [...gatesOf(samples), noneFailed(samples)] };
+  return {
+    figures: { samples: samples.plain(), codec },
+    gates: [...gatesOf(samples), ...codecGate(codec), noneFailed(samples)],
+  };
 }
 
 function tableOf(samples: Samples, name: string): string {
@@ -55,7 +69,7 @@ function tableOf(samples: Samples, name: string): string {
       samples.of(name, proxy, ({ cpuUs }) => cpuUs),
       1,
     ),
-    (samples.best(name, proxy) / samples.best(name, 'bare')).toFixed(2),
+    ratio(samples.best(name, proxy) / samples.best(name, 'bare')),
     median(samples.of(name, proxy, ({ perSecond }) => perSecond)).toFixed(0),
     percent(samples.of(name, proxy, ({ busy }) => busy)),
     percent(samples.of(name, proxy, ({ waited }) => waited)),
@@ -88,6 +102,21 @@ function gatesOf(samples: Samples): readonly Gate[] {
       ['operation', 'rest'],
       OPERATION_RATIO,
     ),
+    ...gate(
+      "a bridged GetOrder: best CPU per request below that of node-soap's own server",
+      'bridge',
+      ['bridged', 'node-soap'],
+      BRIDGE_RATIO,
+    ),
+  ];
+}
+
+function codecGate(codec: readonly CodecFigure[]): readonly Gate[] {
+  const list = codec.find(({ name }) => name === 'encode fifty orders');
+  if (list === undefined) return [];
+  const value = `${list.microseconds.toFixed(0)} µs`;
+  return [
+    { name: `a list of fifty orders is encoded in less than ${LIST_US} µs`, value, met: list.microseconds < LIST_US },
   ];
 }
 
@@ -103,3 +132,6 @@ function noneFailed(samples: Samples): Gate {
   );
   return { name: 'no request failed', value: all.length === 0 ? 'true' : all.join(', '), met: all.length === 0 };
 }
+
+/** Against a bare proxy, where there is one. */
+const ratio = (value: number): string => (Number.isNaN(value) ? '' : value.toFixed(2));
