@@ -102,6 +102,8 @@ const EMPTY = Buffer.alloc(0);
 export interface Inspector {
   /** Hands over what has been read of the body already, in order. Whoever keeps it pays: buffers that grow old are dear to free. */
   first(): readonly Buffer[];
+  /** Whether the last chunk is kept back until the end was seen. */
+  readonly keeps: boolean;
   /** Sees each chunk behind `first` before it goes on. @returns what is wrong with it: the body is destroyed with it */
   see(chunk: Buffer): Error | null;
   /** Sees the end, before the last chunk goes on. */
@@ -159,7 +161,7 @@ export class Upload extends Readable {
   /** @returns whether there is room for more */
   #take(chunk: Buffer): boolean {
     this.bytes += chunk.length;
-    if (this.#inspector === null) return this.push(chunk);
+    if (this.#inspector?.keeps !== true) return this.push(chunk);
     const next = this.#kept;
     this.#kept = chunk;
     return next === null || this.push(next);

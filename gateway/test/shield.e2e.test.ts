@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,7 +8,7 @@ import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import pg from 'pg';
 import { startPostgres, type EmbeddedPostgres } from '@banyan/stack/postgres';
 import { run, type Running } from '../../test/support/processes.ts';
-import { ask, front, until, type Answer } from './front.ts';
+import { answerTo, ask, front, open, until, type Answer } from './front.ts';
 import { envelope } from './soap/samples.ts';
 
 // The shield on the real thing: what poisons ReeferDesk when it stands alone does not reach it through the facade.
@@ -16,6 +17,7 @@ const program = fileURLToPath(new URL('../../legacy-monolith/dist/main.js', impo
 const wsdl = fileURLToPath(new URL('../../legacy-monolith/wsdl/OrderService.wsdl', import.meta.url));
 const NS = 'http://reeferdesk.example/orders/v1';
 const PATH = '/soap/OrderService';
+const GIGABYTE = 1024 ** 3;
 const XML = { 'content-type': 'text/xml; charset=utf-8' };
 
 let folder: string;
@@ -136,6 +138,26 @@ const KILLERS: readonly (readonly [string, (id: string) => string | Buffer, Reco
     (id) => `<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]>${getOrder(id, '<o:x>&a;</o:x>')}`,
     XML,
   ],
+  [
+    'entities that multiply ten times over',
+    (id) =>
+      `<!DOCTYPE x [<!ENTITY a0 "ha">${Array.from({ length: 10 }, (_none, at) => `<!ENTITY a${at + 1} "${`&a${at};`.repeat(10)}">`).join('')}]>${getOrder(id, '<o:x>&a10;</o:x>')}`,
+    XML,
+  ],
+  [
+    '50,000 namespaces on one element',
+    (id) => getOrder(id, `<a ${Array.from({ length: 50_000 }, (_none, at) => `xmlns:n${at}="u"`).join(' ')}/>`),
+    XML,
+  ],
+  [
+    'a prefix that is redeclared on each of 300 levels',
+    (id) => getOrder(id, `${'<p:a xmlns:p="u">'.repeat(300)}${'</p:a>'.repeat(300)}`),
+    XML,
+  ],
+  ['a name of 300 KiB', (id) => getOrder(id, `<${'x'.repeat(300 * 1024)}/>`), XML],
+  ['a value of 300 KiB', (id) => getOrder(id, `<a b="${'x'.repeat(300 * 1024)}"/>`), XML],
+  ['a comment without an end', (id) => getOrder(id, `<!--${'- '.repeat(100 * 1024)}`), XML],
+  ['a header of a megabyte', (id) => envelope(getOrder(id), '<h/>'.repeat(256 * 1024)), XML],
   ['elements 100,000 deep', (id) => getOrder(id, '<a>'.repeat(100_000) + '</a>'.repeat(100_000)), XML],
   [
     '50,000 attributes',
@@ -190,4 +212,40 @@ test('its answers come through the facade as they are: calls, typed faults, and 
   const description = (await ask(`${gate.url}${PATH}?wsdl`)).body.toString();
   expect(description).toContain(`location="${gate.url}${PATH}"`);
   expect(description).not.toContain(desk.url);
+});
+
+test.each([
+  // ReeferDesk has a limit of its own, which may come before the facade's.
+  ['text', 'x', '(?:GW_SOAP_TOO_LARGE|GW_UPSTREAM_BROKEN)'],
+  ['comments', '<!---->', '(?:GW_SOAP_TOO_LARGE|GW_UPSTREAM_BROKEN)'],
+  ['elements', '<o:a/>', '(?:GW_SOAP_TOO_LARGE|GW_UPSTREAM_BROKEN)'],
+  ['levels', '<a>', 'GW_SOAP_LIMIT'],
+  ['white space before the first tag', ' ', 'GW_SOAP_HEAD_TOO_LARGE'],
+])('a gigabyte of %s is cut off after some megabytes, and what is behind it lives on', async (what, piece, because) => {
+  const desk = await monolith();
+  const gate = await front(
+    `version: 1\nupstreams: { legacy: "${desk.url}" }\ndefault: legacy\nwsdls:\n  ${PATH}: { file: "${wsdl}" }\n`,
+  );
+  const outgoing = open(gate.url + PATH, { method: 'POST', headers: XML });
+  const answered = answerTo(outgoing);
+  const [start] = getOrder(desk.orderId, '|').split('|');
+  const chunk = Buffer.from(piece.repeat(64 * 1024));
+  let sent = 0;
+  let over = false;
+  void answered.finally(() => (over = true)).catch(() => undefined);
+  if (!what.startsWith('white')) outgoing.write(start ?? '');
+  while (!over && sent < GIGABYTE) {
+    sent += chunk.length;
+    if (!outgoing.write(chunk)) await Promise.race([once(outgoing, 'drain'), answered]);
+  }
+  const answer = await answered;
+  outgoing.destroy();
+  expect([answer.headers['banyan-served-by'], answer.body.toString()]).toEqual([
+    'none',
+    expect.stringMatching(new RegExp(`Fault.*${because}`, 's')),
+  ]);
+  // The body's limit, and what lies in the buffers of both ends.
+  expect(sent).toBeLessThan(64 * 1024 * 1024);
+  expect(await serves(gate.url, desk.orderId)).toBe(true);
+  expect(await serves(desk.url, desk.orderId)).toBe(true);
 });

@@ -182,7 +182,7 @@ function readHead(rawHeaders: readonly string[], limits: Limits): Head {
     if (fields.has(name)) twice ??= name;
     fields.set(name, rawHeaders[at + 1] ?? '');
   }
-  const media = parseMedia(fields.get('content-type') ?? '');
+  const media = mediaOf(fields.get('content-type') ?? '');
   const action = parseAction(fields.get('soapaction') ?? '');
   const actions = [...(action.kind === 'action' ? [action.action] : []), ...actionsOf(media)];
   const head = { media, encoding: fields.get('content-encoding') ?? null, actions };
@@ -201,6 +201,20 @@ function readHead(rawHeaders: readonly string[], limits: Limits): Head {
     return { ...head, refusal: refuse('GW_SOAP_TOO_LARGE', `The body is larger than ${limits.bodyBytes} bytes`) };
   }
   return { ...head, refusal: null };
+}
+
+// Callers of a service spell it in a handful of ways; a multipart's boundary is another one each time.
+const MEDIA_KEPT = 64;
+const MEDIA_CHARACTERS = 100;
+const seen = new Map<string, Media | null>();
+
+/** A Content-Type, which need not be read again. */
+function mediaOf(text: string): Media | null {
+  const known = seen.get(text);
+  if (known !== undefined) return known;
+  const found = parseMedia(text);
+  if (seen.size < MEDIA_KEPT && text.length <= MEDIA_CHARACTERS) seen.set(text, found);
+  return found;
 }
 
 const READ: ReadonlySet<string> = new Set(['content-type', 'content-encoding', 'content-length', 'soapaction']);
@@ -373,6 +387,7 @@ function passage({ message, fallback, held, complete }: Reading): Passage {
     held,
     complete,
     immediate: message.immediate,
+    settled: message.done,
     watch: (chunk) => later(message.push(chunk)),
     finish: () => (complete ? 'ok' : later(message.end())),
   };

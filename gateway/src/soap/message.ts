@@ -26,8 +26,8 @@ export interface MessageOptions extends ScanOptions {
 export type Objection = Refusal | null;
 
 const NOTHING = Buffer.alloc(0);
-// Most operations are known by here; a chunk of a socket is sixteen times as large.
-const STEP_BYTES = 4 * 1024;
+// Most operations are known by here; a chunk of a socket is sixty times as large.
+const STEP_BYTES = 1024;
 
 export class Message {
   readonly #limits: Limits;
@@ -117,7 +117,7 @@ export class Message {
     if (this.#bytes > bodyBytes) {
       return this.#keep(refuse('GW_SOAP_TOO_LARGE', `The body is larger than ${bodyBytes} bytes`));
     }
-    if (this.#done) return null;
+    if (this.done) return null;
     if (this.#inflater !== null) return this.#inflater.write(chunk).then((objection) => this.#keep(objection));
     return this.#unpacked(chunk);
   }
@@ -125,7 +125,7 @@ export class Message {
   /** The body is over. */
   end(): Objection | Promise<Objection> {
     if (this.#refusal !== null) return this.#refusal;
-    if (this.#done) return null;
+    if (this.done) return null;
     if (this.#inflater === null) return this.#endUnpacked();
     return this.#inflater.end().then((objection) => this.#keep(objection) ?? this.#endUnpacked());
   }
@@ -136,7 +136,7 @@ export class Message {
   }
 
   /** With `check: operation`, nothing matters once the operation is known. */
-  get #done(): boolean {
+  get done(): boolean {
     return this.#check === 'operation' && this.#known?.kind === 'found';
   }
 
@@ -146,12 +146,12 @@ export class Message {
   }
 
   #unpacked(bytes: Buffer): Objection {
-    if (!this.#scanning || this.#done || this.#refusal !== null) return this.#refusal;
+    if (!this.#scanning || this.done || this.#refusal !== null) return this.#refusal;
     return this.#keep(this.#multipart === null ? this.#read(bytes) : this.#multipart.push(bytes));
   }
 
   #endUnpacked(): Objection {
-    if (!this.#scanning || this.#done) return null;
+    if (!this.#scanning || this.done) return null;
     return this.#keep(this.#multipart === null ? this.#endText() : this.#multipart.end());
   }
 
@@ -164,7 +164,7 @@ export class Message {
   /** Where only the operation matters, what is behind it is not even decoded. */
   #read(bytes: Buffer): Objection {
     if (this.#check === 'whole') return this.#text(bytes);
-    for (let at = 0; at < bytes.length && !this.#done; at += STEP_BYTES) {
+    for (let at = 0; at < bytes.length && !this.done; at += STEP_BYTES) {
       const objection = this.#text(bytes.subarray(at, at + STEP_BYTES));
       if (objection !== null) return objection;
     }

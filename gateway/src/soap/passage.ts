@@ -5,6 +5,7 @@
 import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import { Upload, type Inspector } from '../body.ts';
+import { fieldOf } from '../core/flat.ts';
 import { LIMITS } from '../core/soap/limits.ts';
 import type { FaultCode, SoapCode, Version } from '../core/soap/refusal.ts';
 import type { Body } from '../forward.ts';
@@ -31,6 +32,8 @@ export interface Passage {
   watch(chunk: Buffer): Verdict | Promise<Verdict>;
   /** Whether `watch` and `finish` answer at once. */
   readonly immediate: boolean;
+  /** Whether nothing that may still come is refused, but for its size. */
+  readonly settled: boolean;
   /** To be asked at the end of the body, before its last byte is sent on. */
   finish(): Verdict | Promise<Verdict>;
 }
@@ -80,13 +83,14 @@ function insist(verdict: Verdict): void {
 }
 
 /** The same, for a body that is looked at in the turn in which it comes. */
-export function inspectorOf(found: Passage): Inspector {
+function inspectorOf(found: Passage, keeps: boolean): Inspector {
   const wrong = (verdict: Verdict | Promise<Verdict>): Error | null => {
     if (verdict instanceof Promise) throw new TypeError('a message that is judged later');
     return verdict === 'ok' ? null : new SoapRefused(verdict);
   };
   return {
     first: () => found.held.splice(0),
+    keeps,
     see: (chunk) => wrong(found.watch(chunk)),
     end: () => wrong(found.finish()),
   };
@@ -95,7 +99,11 @@ export function inspectorOf(found: Passage): Inspector {
 /** What goes on of it, as a request's body. */
 export function passing(found: Passage, req: IncomingMessage, idleMs: number): Body {
   if (found.complete) return wholeOf(found.held);
-  if (found.immediate) return { kind: 'stream', source: new Upload(req, idleMs, inspectorOf(found)) };
+  if (found.immediate) {
+    // A size that was announced has been found small enough.
+    const keeps = !found.settled || fieldOf(req.rawHeaders, 'content-length') === null;
+    return { kind: 'stream', source: new Upload(req, idleMs, inspectorOf(found, keeps)) };
+  }
   const upload = new Upload(req, idleMs);
   return { kind: 'stream', source: streamOf(bodyOf(found, upload), upload) };
 }
