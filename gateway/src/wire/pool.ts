@@ -238,9 +238,12 @@ export class Pool implements Keeper {
       this.#waiting.delete(first.call);
       return connection.send(first.call);
     }
-    // Some servers close behind an answer without having said so: that is heard before a write goes out.
-    if (this.#resting.push(connection) === 1) setImmediate(this.#rested);
+    // Some servers close behind an answer without having said so: that is heard before a write goes out. What stands behind the
+    // answer in the kernel is read in the next turn only.
+    if (this.#resting.push(connection) === 1) setImmediate(this.#rest);
   }
+
+  readonly #rest = (): void => void setImmediate(this.#rested);
 
   readonly #rested = (): void => {
     const rested = this.#resting;
