@@ -19,11 +19,11 @@ interface Meant {
 
 // Refused here, accepted there.
 const STRICT: readonly Meant[] = [
-  { name: 'an empty line before the answer', because: /no status line/, seen: /^[\r\n]/ },
+  { name: 'an empty line before the answer', because: /no status line|no answer of HTTP/, seen: /^[\r\n]/ },
   { name: 'an empty line behind an interim answer', because: /no status line/, seen: /\r\n\r\n[\r\n]+HTTP/ },
   {
     name: 'another protocol or version',
-    because: /no status line/,
+    because: /no status line|no answer of HTTP/,
     seen: /(?:^|[\r\n])(?:RTSP|ICY|HTTP\/(?:2\.0|0\.9))/,
   },
   { name: 'a status below 100', because: /no status line/, seen: /HTTP\/1\.[01] 0\d\d/ },
@@ -34,7 +34,11 @@ const STRICT: readonly Meant[] = [
     seen: /HTTP\/1\.[01] \d{3}[\t -~\x80-\xff]*[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]/,
   },
   // Where node takes the second for the line's end.
-  { name: 'two CRs behind the reason', because: /no status line|cut/, seen: /HTTP\/1\.[01] \d{3}[^\r\n]*\r\r/ },
+  {
+    name: 'two CRs behind the reason',
+    because: /no status line|no answer of HTTP|cut/,
+    seen: /HTTP\/\d\.\d \d{3}[^\r\n]*\r\r/,
+  },
   { name: 'an upgrade that nobody asked for', because: /changes the protocol/, seen: / 101/ },
   { name: 'a coding other than chunked, once', because: /transfer coding/, seen: /Transfer-Encoding/i },
   { name: 'a length of more than 15 digits', because: /length of the answer/, seen: /Content-Length:[\t ]*\d{16}/i },
