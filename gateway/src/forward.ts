@@ -279,17 +279,15 @@ class Handler implements Call {
     const { res, rewrite, own, marks } = this.#request;
     let status = this.#status;
     if (this.#held !== null && rewrite !== null) {
-      const { fields, body, ...rewritten } = rewrite(status, this.#held.fields, this.#held.whole());
+      const rewritten = rewrite(status, this.#held.fields, this.#held.whole());
       status = rewritten.status;
-      marks.bytesOut += body.length;
-      res.writeHead(status, STATUS_CODES[status] ?? '', homeward(fields, rewritten.own ?? own()));
-      res.end(body);
+      marks.bytesOut += rewritten.body.length;
+      res.writeHead(status, STATUS_CODES[status] ?? '', homeward(rewritten.fields, rewritten.own ?? own()));
+      finish(res, rewritten.body);
     } else {
       if (trailers !== null) res.addTrailers(trailing(trailers));
       if (this.#whole === null) res.end();
-      // Node puts a text behind its head into one piece, and bytes into another.
-      else if (this.#whole.length <= TEXT_BYTES) res.end(this.#whole.toString('latin1'), 'latin1');
-      else res.end(this.#whole);
+      else finish(res, this.#whole);
     }
     this.#end(this.#status >= 500 ? 'failure' : 'success', {
       kind: 'answered',
@@ -371,5 +369,11 @@ const TEXT_BYTES = 16 * 1024;
 const MAX_INTERIM = 16;
 // Each gives the answer as much time again: servers that show progress (102) every second do so for a quarter of an hour at most.
 const MAX_INTERIM_IN_ALL = 1_000;
+
+/** Writes the whole of an answer's body. Node puts a text behind its head into one piece, and bytes into another. */
+function finish(res: Sink, body: Buffer): void {
+  if (body.length <= TEXT_BYTES) res.end(body.toString('latin1'), 'latin1');
+  else res.end(body);
+}
 
 const mayHaveBody = (status: number): boolean => status !== 204 && status !== 304;

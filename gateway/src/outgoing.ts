@@ -29,7 +29,7 @@ export interface Manner {
   /** The method that goes out; default the caller's. */
   readonly method?: string;
   /** Names of fields, in lower case, that do not go out. */
-  readonly drop?: readonly string[];
+  readonly drop?: ReadonlySet<string>;
   /** How new is asked, where it is asked in another form than legacy. */
   readonly crossing?: Bridging;
 }
@@ -64,8 +64,11 @@ export function outgoing(job: Going, observer: Observer, side: Side): Outgoing |
     return null;
   }
   let code: Code | null = null;
+  const { method, path, headers } = questionOf(job, crossed);
   return {
-    ...questionOf(job, crossed),
+    method,
+    path,
+    headers,
     body: crossed.body,
     rewrite: (status, fields, body) => {
       const returned = crossing.over.back(status, fields, body);
@@ -86,7 +89,9 @@ function questionOf(
   { exchange, matched }: Going,
   { method, path, drop, set }: CrossedRequest,
 ): Pick<Question, 'method' | 'path' | 'headers'> {
-  return { method, path, headers: [...headersOf(exchange, matched?.route ?? null, 'new', drop), ...set] };
+  const headers = headersOf(exchange, matched?.route ?? null, 'new', drop);
+  for (const part of set) headers.push(part);
+  return { method, path, headers };
 }
 
 /** What a side is asked that does not answer the caller; null: it cannot be asked this. */
@@ -117,18 +122,21 @@ export function targetOf(exchange: Pick<Exchange, 'target' | 'path'>, matched: M
   return expand(path, matched.params) + exchange.target.slice(exchange.path.length);
 }
 
+const NO_FIELDS: NonNullable<Route['successor']>['headers'] = [];
+const NO_NAMES: ReadonlySet<string> = new Set();
+
 /** The fields that go out. */
 export function headersOf(
   exchange: Exchange,
   route: Route | null,
   side: Side,
-  drop: readonly string[] = [],
-): readonly string[] {
+  drop: ReadonlySet<string> = NO_NAMES,
+): string[] {
   return onward(exchange.req.rawHeaders, exchange.seen, {
     came: exchange.came,
     requestId: exchange.requestId,
     traceparent: exchange.traceparent,
-    set: side === 'new' ? (route?.successor?.headers ?? []) : [],
+    set: side === 'new' ? (route?.successor?.headers ?? NO_FIELDS) : NO_FIELDS,
     drop,
   });
 }

@@ -35,6 +35,7 @@ export class Held {
   }
 
   whole(): Buffer {
-    return Buffer.concat(this.#chunks);
+    const [first] = this.#chunks;
+    return this.#chunks.length === 1 && first !== undefined ? first : Buffer.concat(this.#chunks);
   }
 }

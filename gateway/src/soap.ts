@@ -155,11 +155,11 @@ export function serveSoap(exchange: Exchange, service: Service, context: Context
   intake(exchange, { known: service.known, asking: askingOf(service, context) }, { settle, failed });
 }
 
-const askingOf = ({ wsdl, keep }: Service, { idleMs }: Context): IdentifyOptions => ({
+const askingOf = ({ wsdl, keep, bridges }: Service, { idleMs }: Context): IdentifyOptions => ({
   check: wsdl.check,
   actionMismatch: wsdl.actionMismatch,
   timeoutMs: idleMs,
-  keep,
+  keep: keep || bridges.size > 0,
 });
 
 interface Read {
@@ -216,7 +216,12 @@ function call(exchange: Exchange, { service, found, gathered }: Call, context: C
     return;
   }
   const bytes = gathered.kind === 'whole' ? gathered.bytes : null;
-  const crossing = new Crossing(bridge, { bytes, headers: exchange.req.rawHeaders, version: found.version });
+  const crossing = new Crossing(bridge, {
+    bytes,
+    text: charactersOf(found),
+    headers: exchange.req.rawHeaders,
+    version: found.version,
+  });
   const refuse = (asking: Exchange): void => {
     const crossed = crossing.cross();
     if (crossed.kind === 'refused') turnAway(asking, crossed.fault, crossed.refusal.because);
@@ -239,6 +244,9 @@ function unread(exchange: Exchange, error: unknown, { told, context }: { told: M
 function elementsOf({ text }: { readonly text: string | null }): Asked['element'] {
   return (path) => (text === null ? null : pluck(text, path));
 }
+
+/** What need not be decoded again. What was compressed is: its limit is another one then. */
+const charactersOf = ({ text, immediate }: IdentifiedOperation): string | null => (immediate ? text : null);
 
 const NO_PARAMS: ReadonlyMap<string, string> = new Map();
 
@@ -330,7 +338,7 @@ async function crossed(
 ): Promise<RestRequest> {
   const gathered = found.complete ? wholeOf(found.held) : await gather(found, body);
   const bytes = gathered.kind === 'whole' ? gathered.bytes : null;
-  const asked = new Crossing(bridge, { bytes, headers, version: found.version }).cross();
+  const asked = new Crossing(bridge, { bytes, text: charactersOf(found), headers, version: found.version }).cross();
   if (asked.kind === 'request') {
     const sent = asked.body.kind === 'whole' ? asked.body.bytes.toString() : null;
     return { method: asked.method, path: asked.path, body: sent };

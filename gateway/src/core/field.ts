@@ -56,7 +56,7 @@ export interface Additions {
   readonly traceparent: string;
   readonly set: readonly (readonly [name: string, value: string])[];
   /** Names in lower case that do not go on. */
-  readonly drop: readonly string[];
+  readonly drop: ReadonlySet<string>;
 }
 
 // Some have 15 digits, 900 TB; beyond 2^53 readers would begin to disagree.
@@ -174,7 +174,7 @@ export function onward(fields: Fields, seen: Seen, additions: Additions): string
   for (let index = 0; index < fields.length; index += 2) {
     const name = fields[index] ?? '';
     const key = keyOf(name);
-    if (!stays(key, dropped) || claimed(key) || additions.drop.includes(key)) {
+    if (!stays(key, dropped) || claimed(key) || additions.drop.has(key)) {
       // What the facade passes on behind an answer may be sent to it (RFC 9110, section 10.1.4).
       if (key === 'te' && /\btrailers\b/i.test(fields[index + 1] ?? '')) out.push(name, 'trailers');
       continue;

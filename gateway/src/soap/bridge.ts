@@ -32,7 +32,7 @@ export type Crossed =
       readonly method: string;
       readonly path: string;
       /** Names in lower case of the caller's fields that do not go out. */
-      readonly drop: readonly string[];
+      readonly drop: ReadonlySet<string>;
       /** What goes out in their place. */
       readonly set: Fields;
       readonly body: Body;
@@ -49,7 +49,7 @@ export interface Returned {
 }
 
 // What describes the message that came, negotiates its answer, or makes it depend on an earlier one.
-const OF_THE_MESSAGE: readonly string[] = [
+const OF_THE_MESSAGE: ReadonlySet<string> = new Set([
   'soapaction',
   'content-type',
   'content-length',
@@ -69,12 +69,14 @@ const OF_THE_MESSAGE: readonly string[] = [
   'if-unmodified-since',
   'if-range',
   'range',
-];
+]);
 
 /** What came. */
 export interface Message {
   /** All of it; null of one that is too large to be decoded. */
   readonly bytes: Buffer | null;
+  /** Its characters, where they are in hand. */
+  readonly text: string | null;
   readonly headers: Fields;
   readonly version: Version;
 }
@@ -97,7 +99,10 @@ export class Crossing {
 
   #made(): Crossed {
     const { bytes, headers } = this.#message;
-    const text = bytes === null ? tooLarge(LIMITS.bridgedBytes) : textOf(bytes, headers, LIMITS.bridgedBytes);
+    const text =
+      bytes === null
+        ? tooLarge(LIMITS.bridgedBytes)
+        : (this.#message.text ?? textOf(bytes, headers, LIMITS.bridgedBytes));
     if (typeof text !== 'string') return this.#refused(text);
     const { input, request } = this.#bridge;
     const letter = readLetter(text, { limits: LIMITS, input, understood: request.blocks });
@@ -109,7 +114,8 @@ export class Crossing {
     const set = ['accept', 'application/json, application/problem+json', 'accept-encoding', 'identity'];
     if (asked.body !== null) set.push('content-type', 'application/json');
     for (const [name, value] of asked.headers) set.push(name, value);
-    const drop = [...OF_THE_MESSAGE, ...asked.headers.map(([name]) => name)];
+    const own = asked.headers.length === 0 ? null : asked.headers.map(([name]) => name);
+    const drop = own === null ? OF_THE_MESSAGE : new Set([...OF_THE_MESSAGE, ...own]);
     return { kind: 'request', method: asked.method, path: asked.path, drop, set, body };
   }
 

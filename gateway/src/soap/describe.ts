@@ -49,7 +49,7 @@ export function besideOf<T extends Described>(
 }
 
 // HEAD is asked as GET: the length that it tells is the rewritten one's. What is compressed, partial or "not modified" cannot be rewritten.
-const DROPPED: readonly string[] = [
+const DROPPED: ReadonlySet<string> = new Set([
   'accept-encoding',
   'if-none-match',
   'if-modified-since',
@@ -57,7 +57,7 @@ const DROPPED: readonly string[] = [
   'if-unmodified-since',
   'if-range',
   'range',
-];
+]);
 
 // The owner is gone, has become another that knows nothing of it, or is ill. Whoever asks for credentials is none of these.
 const NONE_TO_GIVE: ReadonlySet<number> = new Set([404, 405, 410, 500, 501, 502, 503, 504]);

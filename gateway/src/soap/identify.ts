@@ -7,11 +7,12 @@
  */
 import type { Readable } from 'node:stream';
 import { LIMITS, type Limits } from '../core/soap/limits.ts';
-import { actionsOf, isSoap, parseAction, parseMedia, versionOf, type Media } from '../core/soap/media.ts';
+import { actionsOf, isSoap, versionOf, type Media } from '../core/soap/media.ts';
 import { refuse, type Refusal, type Version } from '../core/soap/refusal.ts';
 import type { EmptyBody, Found } from '../core/soap/scan.ts';
 import { clark } from '../core/soap/scope.ts';
 import { classify, type Operation, type Service } from '../core/soap/service.ts';
+import { readHead } from './head.ts';
 import { codingOf } from './inflate.ts';
 import { Message, type Objection } from './message.ts';
 import type { Passage, Refused, Verdict } from './passage.ts';
@@ -165,60 +166,6 @@ export function open(rawHeaders: readonly string[], service: Service, options: I
   return { kind: 'opened', message, fallback, actions, media, limits };
 }
 
-interface Head {
-  readonly media: Media | null;
-  readonly encoding: string | null;
-  /** From SOAPAction and Content-Type. */
-  readonly actions: readonly string[];
-  readonly refusal: Refusal | null;
-}
-
-function readHead(rawHeaders: readonly string[], limits: Limits): Head {
-  const fields = new Map<string, string>();
-  let twice: string | null = null;
-  for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
-    const name = rawHeaders[at]?.toLowerCase() ?? '';
-    if (!READ.has(name)) continue;
-    if (fields.has(name)) twice ??= name;
-    fields.set(name, rawHeaders[at + 1] ?? '');
-  }
-  const media = mediaOf(fields.get('content-type') ?? '');
-  const action = parseAction(fields.get('soapaction') ?? '');
-  const actions = [...(action.kind === 'action' ? [action.action] : []), ...actionsOf(media)];
-  const head = { media, encoding: fields.get('content-encoding') ?? null, actions };
-  const bytes = Number(fields.get('content-length') ?? '0');
-  if (twice !== null) return { ...head, refusal: refuse('GW_SOAP_HEADERS', `The header ${twice} came twice`) };
-  if (action.kind === 'several') {
-    return {
-      ...head,
-      refusal: refuse('GW_SOAP_HEADERS', 'The header soapaction has several values, or a quote without its other half'),
-    };
-  }
-  if (media !== null && media.twice !== null) {
-    return { ...head, refusal: refuse('GW_SOAP_HEADERS', `The Content-Type has the parameter ${media.twice} twice`) };
-  }
-  if (bytes > limits.bodyBytes) {
-    return { ...head, refusal: refuse('GW_SOAP_TOO_LARGE', `The body is larger than ${limits.bodyBytes} bytes`) };
-  }
-  return { ...head, refusal: null };
-}
-
-// Callers of a service spell it in a handful of ways; a multipart's boundary is another one each time.
-const MEDIA_KEPT = 64;
-const MEDIA_CHARACTERS = 100;
-const seen = new Map<string, Media | null>();
-
-/** A Content-Type, which need not be read again. */
-function mediaOf(text: string): Media | null {
-  const known = seen.get(text);
-  if (known !== undefined) return known;
-  const found = parseMedia(text);
-  if (seen.size < MEDIA_KEPT && text.length <= MEDIA_CHARACTERS) seen.set(text, found);
-  return found;
-}
-
-const READ: ReadonlySet<string> = new Set(['content-type', 'content-encoding', 'content-length', 'soapaction']);
-
 /** A message that is being read: until it is complete, or is known and too long to be held, or is refused. */
 export class Opening {
   readonly #opened: Opened;
@@ -318,11 +265,28 @@ function judge(reading: Judged, service: Service, options: IdentifyOptions): Ans
   if (objection !== null) return stop(reading, objection);
   if (operation.kind !== 'operation') return pass(reading, operation.refusal);
   const text = reading.complete && options.check === 'whole' ? message.characters : null;
-  return { ...operation.operation, text, ...passage(reading) };
+  const { version, namespace, name, operations, action } = operation;
+  const { held, complete, immediate, settled, watch, finish } = passage(reading);
+  // One by one: spread, they would cost more than all that is judged here.
+  return {
+    kind: 'operation',
+    version,
+    namespace,
+    name,
+    operations,
+    action,
+    text,
+    held,
+    complete,
+    immediate,
+    settled,
+    watch,
+    finish,
+  };
 }
 
 type Outcome =
-  | { readonly kind: 'operation'; readonly operation: Omit<IdentifiedOperation, keyof Passage | 'text'> }
+  | Omit<IdentifiedOperation, keyof Passage | 'text'>
   | { readonly kind: 'unclassified' | 'refused'; readonly refusal: Refusal };
 
 function operationOf(
@@ -330,8 +294,7 @@ function operationOf(
   known: Found | EmptyBody,
   { service, options }: { service: Service; options: IdentifyOptions },
 ): Outcome {
-  const all = [...reading.actions, ...actionsOf(reading.message.rootMedia), ...known.addressing];
-  const actions = [...new Set(all.map((action) => action.trim()).filter((action) => action !== ''))];
+  const actions = actionsIn(reading, known.addressing);
   const element = known.kind === 'found' ? { namespace: known.namespace, local: known.name } : null;
   const seen = classify(service, element, actions);
   const found =
@@ -353,14 +316,22 @@ function operationOf(
       const { namespace, local } = element ??
         operations[0]?.input ?? { namespace: '', local: operations[0]?.name ?? '' };
       const { version } = known;
-      return {
-        kind: 'operation',
-        operation: { kind: 'operation', version, namespace, name: local, operations, action: actions[0] ?? null },
-      };
+      return { kind: 'operation', version, namespace, name: local, operations, action: actions[0] ?? null };
     }
     default:
       return found satisfies never;
   }
+}
+
+const NO_ACTIONS: readonly string[] = [];
+
+/** Every action that came with a message, once; the empty ones left out. */
+function actionsIn({ actions, message, media }: Judged, addressing: readonly string[]): readonly string[] {
+  const { rootMedia } = message;
+  const own = rootMedia === media ? NO_ACTIONS : actionsOf(rootMedia);
+  if (actions.length + own.length + addressing.length === 0) return NO_ACTIONS;
+  const all = [...actions, ...own, ...addressing];
+  return [...new Set(all.map((action) => action.trim()).filter((action) => action !== ''))];
 }
 
 function refused(refusal: Refusal, version: Version): Refused {

@@ -1,7 +1,8 @@
 /**
  * A whole SOAP envelope of which the text is in hand, as events with names resolved: Header blocks and what stands in the Body are
  * told apart by their depth, never by their names alone. Bounded and shielded as the scanner is (`scan.ts`), which has often
- * looked at the same text before, and may have stopped at the operation.
+ * looked at the same text before, and may have stopped at the operation. The slow reader: it says what is wrong, and is the oracle of
+ * the fast one (`envelope.ts`), which most messages are read by.
  */
 import { SaxesParser, type SaxesTagPlain } from 'saxes';
 import type { Limits } from './limits.ts';
@@ -18,9 +19,9 @@ export type Place = 'header' | 'body';
 
 export interface Listener {
   /** @param depth from 3: of a header block, and of the Body's child */
-  open(name: Name, attributes: readonly Attribute[], at: { readonly place: Place; readonly depth: number }): void;
+  open(name: Name, attributes: readonly Attribute[], place: Place, depth: number): void;
   text(text: string): void;
-  close(at: { readonly place: Place; readonly depth: number }): void;
+  close(place: Place, depth: number): void;
 }
 
 const HALT = new Error('halt');
@@ -30,7 +31,7 @@ const HALT = new Error('halt');
  * @param made is given the names that are in force at the element that was opened last
  * @returns the version, or why it is no message
  */
-export function readEnvelope(
+export function readBySaxes(
   text: string,
   limits: Pick<Limits, 'depth' | 'attributes'>,
   made: (scope: Scope) => Listener,
@@ -107,7 +108,7 @@ class Reading {
     else if (this.#depth === 2) this.#part(name);
     else {
       const place = this.#place ?? 'header';
-      this.#tell(() => this.#listener.open(name, attributes, { place, depth: this.#depth }));
+      this.#tell(() => this.#listener.open(name, attributes, place, this.#depth));
     }
   }
 
@@ -133,7 +134,7 @@ class Reading {
   #close(): void {
     if (this.#depth >= 3) {
       const place = this.#place ?? 'header';
-      this.#tell(() => this.#listener.close({ place, depth: this.#depth }));
+      this.#tell(() => this.#listener.close(place, this.#depth));
     } else if (this.#depth === 2) this.#place = null;
     this.#scope.close();
     this.#depth -= 1;

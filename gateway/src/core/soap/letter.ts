@@ -5,7 +5,8 @@
  */
 import type { Json } from '../json.ts';
 import type { Codec, Decoder } from './codec.ts';
-import { ENVELOPES, readEnvelope, type Listener, type Place } from './events.ts';
+import { readEnvelope } from './envelope.ts';
+import { ENVELOPES, type Listener, type Place } from './events.ts';
 import type { Limits } from './limits.ts';
 import { refuse, type Refusal } from './refusal.ts';
 import { clark, type Attribute, type Name, type Scope } from './scope.ts';
@@ -66,14 +67,14 @@ class LetterReader implements Listener {
     this.#decoder = options.input?.decoder() ?? null;
   }
 
-  open(name: Name, attributes: readonly Attribute[], at: { readonly place: Place; readonly depth: number }): void {
-    if (at.place === 'header') {
-      if (at.depth === 3) this.#enter(name, attributes);
+  open(name: Name, attributes: readonly Attribute[], place: Place, depth: number): void {
+    if (place === 'header') {
+      if (depth === 3) this.#enter(name, attributes);
       else if (this.#block !== null)
         this.#trouble ??= `The header block ${this.#block} holds elements, and a text is expected`;
       return;
     }
-    if (at.depth === 3) this.#children += 1;
+    if (depth === 3) this.#children += 1;
     if (this.#children === 1) this.#decoder?.open(name, attributes, this.#scope);
   }
 
@@ -82,10 +83,10 @@ class LetterReader implements Listener {
     else if (this.#children === 1) this.#decoder?.text(text);
   }
 
-  close(at: { readonly place: Place; readonly depth: number }): void {
-    if (at.place === 'body') {
+  close(place: Place, depth: number): void {
+    if (place === 'body') {
       if (this.#children === 1) this.#decoder?.close();
-    } else if (at.depth === 3 && this.#block !== null) {
+    } else if (depth === 3 && this.#block !== null) {
       if (this.#blocks.has(this.#block)) this.#trouble ??= `The header block ${this.#block} came twice`;
       this.#blocks.set(this.#block, this.#characters);
       this.#block = null;

@@ -80,10 +80,11 @@ export class Lexer extends Aside {
   #closed = false;
   /** Whether every character of the piece may stand in text by itself. */
   #plain = false;
-  /** Where the next `<`, `&` and `]` are; -1: not looked for yet. */
+  /** Where the next `<`, `&`, `]` and carriage return are; -1: not looked for yet. */
   #angle = -1;
   #ampersand = -1;
   #bracket = -1;
+  #return = -1;
 
   constructor(events: Events) {
     super();
@@ -133,7 +134,7 @@ export class Lexer extends Aside {
     this.at = from;
     if (this.before === 0 && from === 0 && piece.charCodeAt(0) === BOM) this.at = 1;
     this.#plain = !ODD.test(piece);
-    this.#angle = this.#ampersand = this.#bracket = -1;
+    this.#angle = this.#ampersand = this.#bracket = this.#return = -1;
     while (this.at < piece.length) {
       const state = this.state;
       if (state === S_TEXT) this.#text();
@@ -147,7 +148,7 @@ export class Lexer extends Aside {
   #text(): void {
     if (!this.inside) return this.#outside();
     if (this.#brackets > 0 && this.#afterBrackets()) return;
-    if (this.#plain && !this.wanted && this.#jump()) return;
+    if (this.#plain && this.#jump()) return;
     const start = this.at;
     const at = this.skip(TEXT);
     this.at = at;
@@ -175,6 +176,12 @@ export class Lexer extends Aside {
     if (this.#ampersand < this.at) this.#ampersand = indexOr(piece, '&', this.at);
     if (this.#bracket < this.at) this.#bracket = indexOr(piece, ']', this.at);
     if (this.#ampersand < at || this.#bracket < at) return false;
+    if (this.wanted && at > this.at) {
+      // A line end that is told of has to be normalised.
+      if (this.#return < this.at) this.#return = indexOr(piece, '\r', this.at);
+      if (this.#return < at) return false;
+      this.pending += piece.slice(this.at, at);
+    }
     this.at = at;
     this.#less();
     return true;

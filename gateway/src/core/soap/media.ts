@@ -17,8 +17,24 @@ const TYPE = /^\s*([^\s;,/]+\/[^\s;,/]+)\s*(?:;|$)/;
 // A bare value may hold anything but what ends it: unquoted actions are URIs, which are no tokens.
 const PARAMETER = /\s*([^\s=;,]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|'([^']*)'|([^;\s]*))\s*(?:;|$)|[^;]*(?:;|$)/y;
 
+/** What was read lately, of texts of usual length: those who call send the same few, for ever. */
+const lately = new Map<string, Media | null>();
+const MAX_LATELY = 64;
+const MAX_LATELY_CHARACTERS = 256;
+
 /** Reads a Content-Type. Returns null when there is no media type in it. */
 export function parseMedia(text: string): Media | null {
+  const known = lately.get(text);
+  if (known !== undefined) return known;
+  const media = mediaOf(text);
+  if (text.length > MAX_LATELY_CHARACTERS) return media;
+  // Whoever sends another one each time gets nothing of it, and costs the others one reading in as many.
+  if (lately.size >= MAX_LATELY) lately.clear();
+  lately.set(text, media);
+  return media;
+}
+
+function mediaOf(text: string): Media | null {
   const type = TYPE.exec(text);
   if (type?.[1] === undefined) return null;
   const parameters = new Map<string, string>();
@@ -59,9 +75,13 @@ export function isSoap(media: Media | null): boolean {
   return versionOf(media) !== null || media?.type === 'multipart/related' || media?.type === 'application/xop+xml';
 }
 
+const NO_ACTIONS: readonly string[] = [];
+
 /** The actions in a Content-Type: `action=`, also of an inner type in `type=` or `start-info=`. */
 export function actionsOf(media: Media | null): readonly string[] {
-  if (media === null) return [];
+  if (media === null) return NO_ACTIONS;
+  const { parameters } = media;
+  if (!parameters.has('action') && !parameters.has('type') && !parameters.has('start-info')) return NO_ACTIONS;
   const inner = ['type', 'start-info'].map((name) =>
     parseMedia(media.parameters.get(name) ?? '')?.parameters.get('action'),
   );

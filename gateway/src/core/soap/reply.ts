@@ -4,7 +4,8 @@
  */
 import { print, type Json } from '../json.ts';
 import type { Codec, Decoder } from './codec.ts';
-import { ENVELOPES, readEnvelope, type Listener, type Place } from './events.ts';
+import { readEnvelope } from './envelope.ts';
+import { ENVELOPES, type Listener, type Place } from './events.ts';
 import { LIMITS } from './limits.ts';
 import { clark, type Attribute, type Name, type Scope } from './scope.ts';
 
@@ -51,7 +52,7 @@ class ReplyReader implements Listener {
     this.#scope = scope;
   }
 
-  open(name: Name, attributes: readonly Attribute[], { place, depth }: { place: Place; depth: number }): void {
+  open(name: Name, attributes: readonly Attribute[], place: Place, depth: number): void {
     if (place === 'header') return;
     if (this.#decoder !== null) return this.#decoder.open(name, attributes, this.#scope);
     this.#names[depth - 3] = name.local;
@@ -85,7 +86,7 @@ class ReplyReader implements Listener {
     this.#texts.set(key, (this.#texts.get(key) ?? '') + text);
   }
 
-  close({ place, depth }: { place: Place; depth: number }): void {
+  close(place: Place, depth: number): void {
     if (place === 'header') return;
     if (this.#decoder === null) return void (this.#names.length = Math.max(depth - 3, 0));
     this.#decoder.close();

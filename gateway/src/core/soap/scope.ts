@@ -33,14 +33,17 @@ export function declares(name: string): boolean {
   return name.startsWith('xmlns') && (name.length === 5 || name.charCodeAt(5) === 0x3a);
 }
 
+const RESERVED: ReadonlyMap<string, string> = new Map([
+  ['xml', XML_NAMESPACE],
+  ['xmlns', XMLNS_NAMESPACE],
+]);
+
 /** Names of elements that are remembered: more than any schema uses at once. */
 const MAX_KNOWN = 512;
 
 export class Scope {
-  readonly #bindings = new Map<string, string[]>([
-    ['xml', [XML_NAMESPACE]],
-    ['xmlns', [XMLNS_NAMESPACE]],
-  ]);
+  /** But for `xml` and `xmlns`, which stand for one thing alone. */
+  readonly #bindings = new Map<string, string[]>();
   /** Prefixes in the order in which they were bound, with the depth of the element that did. */
   readonly #bound: { readonly prefix: string; readonly depth: number }[] = [];
   /** What element names stand for until a declaration comes or goes: documents repeat the same few. */
@@ -132,7 +135,7 @@ export class Scope {
     const local = name.slice(colon + 1);
     if (colon === 0 || local === '' || local.includes(':')) return { problem: `malformed name: ${name}` };
     const prefix = name.slice(0, colon);
-    const namespace = this.#bindings.get(prefix)?.at(-1);
+    const namespace = this.#bindings.get(prefix)?.at(-1) ?? RESERVED.get(prefix);
     return namespace === undefined ? { problem: `unbound namespace prefix: ${prefix}` } : { namespace, local };
   }
 }
