@@ -59,11 +59,18 @@ export function readFields(text: string, at: number = 0): string[] | Bad {
     const value = trimmed(text, colon + 1, end);
     if (!TOKEN.test(name)) return bad('a field of the answer has no proper name');
     if (!VALUE.test(value)) return bad(`the answer's field ${name} has control characters`);
+    if (isFraming(name) && text.slice(colon, end).includes('\t'))
+      return bad('the length or the coding of the answer has a tab beside it');
     fields.push(name, value);
     start = end + 2;
   }
   return fields;
 }
+
+/** A tab beside such a value is blank space (RFC 9110, section 5.6.3); to parsers that people use it is a part of it, and the body another. */
+const isFraming = (name: string): boolean =>
+  (name.length === 14 && name.toLowerCase() === 'content-length') ||
+  (name.length === 17 && name.toLowerCase() === 'transfer-encoding');
 
 function trimmed(text: string, from: number, to: number): string {
   let start = from;

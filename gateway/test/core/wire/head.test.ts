@@ -78,6 +78,9 @@ describe('a field', () => {
     ['DEL', 'A: b\x7f'],
     ['a control character', 'A: b\x01c'],
     ['an empty line within', 'A: b\r\n\r\nC: d'],
+    ['a tab behind a length', 'Content-Length: 5\t'],
+    ['a tab before a length', 'content-length:\t5'],
+    ['a tab behind a coding', 'TRANSFER-ENCODING: chunked\t '],
     ['no end', 'A: b\r\nC: d\r'],
   ])('with %s is refused', (_what, line) => {
     expect(readFields(line.endsWith('\r') ? line : `${line}\r\n`)).toMatchObject({ kind: 'bad' });
