@@ -29,13 +29,13 @@ export interface Passage {
   readonly held: Buffer[];
   readonly complete: boolean;
   /** To be asked for each chunk behind `held` before it is sent on; one at a time, in order. */
-  watch(chunk: Buffer): Verdict | Promise<Verdict>;
+  readonly watch: (chunk: Buffer) => Verdict | Promise<Verdict>;
   /** Whether `watch` and `finish` answer at once. */
   readonly immediate: boolean;
   /** Whether nothing that may still come is refused, but for its size. */
   readonly settled: boolean;
   /** To be asked at the end of the body, before its last byte is sent on. */
-  finish(): Verdict | Promise<Verdict>;
+  readonly finish: () => Verdict | Promise<Verdict>;
 }
 
 /** Thrown out of the middle of a body: the request that carries it must not be completed. */

@@ -68,7 +68,8 @@ class Reading {
 
   read(text: string): Version | Refusal {
     try {
-      this.#parser.write(text.charCodeAt(0) === 0xfeff ? text.slice(1) : text).close();
+      // It skips a byte order mark itself; of a second one the scanner would say that it is text.
+      this.#parser.write(text).close();
     } catch (error) {
       if (this.#thrown !== null) throw this.#thrown;
       const words = error instanceof Error ? error.message : String(error);
