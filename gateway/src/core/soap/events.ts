@@ -7,7 +7,7 @@
 import { SaxesParser, type SaxesTagPlain } from 'saxes';
 import type { Limits } from './limits.ts';
 import { refuse, type Refusal, type SoapCode, type Version } from './refusal.ts';
-import { clark, Scope, type Attribute, type Name } from './scope.ts';
+import { attributesOf, clark, Scope, type Attribute, type Name } from './scope.ts';
 
 export const ENVELOPES: Readonly<Record<Version, string>> = {
   '1.1': 'http://schemas.xmlsoap.org/soap/envelope/',
@@ -140,13 +140,4 @@ class Reading {
     this.#scope.close();
     this.#depth -= 1;
   }
-}
-
-const NONE: readonly Attribute[] = [];
-
-function attributesOf({ attributes }: SaxesTagPlain): readonly Attribute[] {
-  let list: Attribute[] | null = null;
-  // The object has no prototype: what is enumerated is what stands in the tag.
-  for (const name in attributes) (list ??= []).push({ name, value: attributes[name] ?? '' });
-  return list ?? NONE;
 }

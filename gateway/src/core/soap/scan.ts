@@ -11,7 +11,7 @@
 import { SaxesParser, type SaxesTagPlain } from 'saxes';
 import { ACTION_CHARACTERS, type Limits } from './limits.ts';
 import { refuse, type Refusal, type SoapCode, type Version } from './refusal.ts';
-import { clark, Scope, type Attribute, type Name } from './scope.ts';
+import { attributesOf, clark, Scope, type Attribute, type Name } from './scope.ts';
 
 /** The namespaces of envelopes. */
 export const ENVELOPES: ReadonlyMap<string, Version> = new Map([
@@ -339,13 +339,4 @@ export class Scanner {
     this.#scope.close();
     this.#depth -= 1;
   }
-}
-
-const NONE: readonly Attribute[] = [];
-
-function attributesOf({ attributes }: SaxesTagPlain): readonly Attribute[] {
-  let list: Attribute[] | null = null;
-  // The object has no prototype: what is enumerated is what stands in the tag.
-  for (const name in attributes) (list ??= []).push({ name, value: attributes[name] ?? '' });
-  return list ?? NONE;
 }

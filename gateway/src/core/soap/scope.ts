@@ -159,3 +159,12 @@ export function repeated(attributes: readonly Attribute[]): string | null {
       if (attributes[at]?.name === attributes[other]?.name) return attributes[at]?.name ?? null;
   return null;
 }
+
+const NONE: readonly Attribute[] = [];
+
+/** A start tag's attributes as saxes has them, in their order: an object without a prototype, so that all it has stands in the tag. */
+export function attributesOf(tag: { readonly attributes: Readonly<Record<string, string>> }): readonly Attribute[] {
+  let list: Attribute[] | null = null;
+  for (const name in tag.attributes) (list ??= []).push({ name, value: tag.attributes[name] ?? '' });
+  return list ?? NONE;
+}
