@@ -1,5 +1,5 @@
 /**
- * The public side of the gateway. Fastify has one catch-all, and our own table, swapped atomically at a reload, picks what is
+ * The public side of the gateway. Fastify has the server and its life, and our own table, swapped atomically at a reload, picks what is
  * done: gather (match), decide, obey (forward), observe. There is no `if` about routing here: `core/decide.ts` has them all.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -58,6 +58,10 @@ export function buildFacade(given: Omit<Context, 'forwarders'>): FastifyInstance
   const { server } = app;
   // Node would drop those beyond a thousand in silence, a Content-Length among them; the head's size is the limit.
   server.maxHeadersCount = 0;
+  // The router would find its one route for each request, at the price of deciding: they go where the hook leads. (It stays for what
+  // else fastify listens with, when a name has two addresses.)
+  server.removeAllListeners('request');
+  server.on('request', (req: IncomingMessage, res: ServerResponse) => enter(req, res, req.url ?? '/', context));
   server.on('checkContinue', (req: IncomingMessage, res: ServerResponse) => {
     expectant(req, res);
     server.emit('request', req, res);
