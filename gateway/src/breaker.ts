@@ -3,6 +3,7 @@
  * to count. opossum keeps the states, the window and the half-open probe; the cheap half of the work goes past `fire()`.
  */
 import CircuitBreaker from 'opossum';
+import { margin } from './core/margin.ts';
 import type { Upstream } from './core/table.ts';
 
 /** `abandoned`: the caller left, which says nothing about the upstream. */
@@ -16,11 +17,20 @@ export type BreakerState = 'closed' | 'half-open' | 'open';
 // One for all: nobody reads it, and each would take a stack trace.
 const FAILURE = new Error('failure');
 
+// opossum sums its whole window up at each failure that it is told of, which costs as much as half a request. How many it need not be
+// told of is known for as long as little of the window has gone by.
+const SPARE_MS = 100;
+
 export class Breaker {
+  readonly #share: number;
+  /** Failures that cannot open it, and until when that holds, on the clock of `performance.now()`. */
+  #spare = 0;
+  #spareUntil = 0;
   readonly #circuit: CircuitBreaker<[() => Promise<void>], void>;
 
   constructor(upstream: Upstream) {
     const { errors, resetMs, windowMs, volume } = upstream.breaker;
+    this.#share = errors;
     this.#circuit = new CircuitBreaker((outcome: () => Promise<void>) => outcome(), {
       name: upstream.name,
       timeout: false,
@@ -53,11 +63,25 @@ export class Breaker {
   /** In the closed state a success costs one increment (what opossum does of its own `fire` event); only failures are fired. */
   readonly #counted: Settle = (outcome) => {
     if (outcome === 'success') this.#circuit.emit('fire', []);
-    // One that began before the breaker opened says nothing new, and must not be taken for the probe. The rejection is made
-    // when opossum asks for it: it does not ask when it refuses, and a rejection that nobody takes ends the process.
-    if (outcome === 'failure' && this.#circuit.closed)
-      this.#circuit.fire(() => Promise.reject(FAILURE)).catch(() => undefined);
+    // One that began before the breaker opened says nothing new, and must not be taken for the probe.
+    if (outcome === 'failure' && this.#circuit.closed) this.#failed();
   };
+
+  #failed(): void {
+    const now = performance.now();
+    if (this.#spare > 0 && now < this.#spareUntil) {
+      this.#spare -= 1;
+      this.#circuit.emit('fire', []);
+      this.#circuit.emit('failure', FAILURE, 0, []);
+      return;
+    }
+    const { fires, failures } = this.#circuit.stats;
+    this.#spare = margin({ fires: fires + 1, failures: failures + 1 }, this.#share);
+    this.#spareUntil = now + SPARE_MS;
+    // The rejection is made when opossum asks for it: it does not ask when it refuses, and a rejection that nobody takes ends the
+    // process.
+    this.#circuit.fire(() => Promise.reject(FAILURE)).catch(() => undefined);
+  }
 
   /** Half-open: opossum must hear of the request before it ends, for it lets only one through. */
   #probe(): Settle {
