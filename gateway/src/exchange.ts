@@ -10,6 +10,7 @@ import { discard } from './body.ts';
 import type { Decision } from './core/decide.ts';
 import { requestIdOf, see, traceOf, type Fields, type Seen } from './core/field.ts';
 import { absolute, rename } from './core/host.ts';
+import type { Ration } from './core/ration.ts';
 import { cameOf, type Came } from './core/trust.ts';
 import type { Code } from './error.ts';
 import { codes } from './error.ts';
@@ -23,8 +24,10 @@ import { newRequestId, newTrace } from './trace.ts';
 export interface Observer {
   readonly metrics: Metrics;
   readonly log: Logger;
-  /** Share of requests that are logged, 0 to 1; every 5xx is, and every answer that was cut. */
+  /** Share of requests that are logged, 0 to 1; every 5xx is, and every answer that was cut, within `failures`. */
   readonly sample: number;
+  /** How many lines a second failures may have besides. */
+  readonly failures: Ration;
   /** Names in lower case of the request's fields that are logged; default none. */
   readonly logHeaders?: readonly string[];
   /** Whether the facade is closing down: callers are told to come back on another connection. */
@@ -120,13 +123,15 @@ export class Exchange {
     if (this.#hasBody) discard(this.req);
     const { side, because, status, code } = outcome;
     const ended = performance.now();
-    const { metrics, log, sample, logHeaders } = this.#observer;
+    const { metrics, log, sample, failures, logHeaders } = this.#observer;
     metrics.request(this.route, side, because, { status, seconds: (ended - this.#started) / 1_000 });
-    const cut = status < 500 && code === 'GW_UPSTREAM_BROKEN';
-    if (status < 500 && !cut && sample < 1 && Math.random() >= sample) return;
+    const failed = status >= 500 || code === 'GW_UPSTREAM_BROKEN';
+    if (!(failed && failures.take(ended)) && sample < 1 && Math.random() >= sample) return;
     const line = account(this, outcome, logHeaders ?? [], ended);
-    if (status >= 500 || cut) log.warn(line, 'answered');
-    else log.info(line, 'answered');
+    if (!failed) return log.info(line, 'answered');
+    const untold = failures.refused();
+    if (untold > 0) log.warn({ untold }, 'failures had no lines of their own: there were too many in a second');
+    log.warn(line, 'answered');
   }
 
   /** The status of a refusal, for `end`. */

@@ -6,6 +6,7 @@ import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { CALLER_IDLE_MS } from './body.ts';
+import { Ration } from './core/ration.ts';
 import type { Observer } from './exchange.ts';
 import type { Vitals } from './engine.ts';
 import { buildFacade } from './facade.ts';
@@ -32,6 +33,8 @@ export interface ServingOptions {
 
 // Connections that were busy at the beginning of a drain are closed when they fall idle.
 const REAP_MS = 50;
+// Enough to see what fails and how; in a storm all lines say the same, and cost as much as the requests.
+const FAILURES_PER_SECOND = 100;
 
 export class Serving {
   readonly generations: Generations;
@@ -52,7 +55,15 @@ export class Serving {
     this.generations = generations;
     this.metrics = new Metrics(options.worker);
     const { log, sample, logHeaders } = options;
-    const observer: Observer = { metrics: this.metrics, log, sample, logHeaders, closing: () => this.#hushed };
+    const failures = new Ration(FAILURES_PER_SECOND);
+    const observer: Observer = {
+      metrics: this.metrics,
+      log,
+      sample,
+      failures,
+      logHeaders,
+      closing: () => this.#hushed,
+    };
     generations.fleet.onTurn = (turn) => log.warn(turn, 'a URL was taken out, or is back');
     this.#shadows = new Shadows({
       metrics: this.metrics,

@@ -1,6 +1,7 @@
 import { PassThrough } from 'node:stream';
 import { pino } from 'pino';
 import { expect, onTestFinished, test } from 'vitest';
+import { Ration } from '@banyan/gateway/core/ration';
 import { buildFacade } from '@banyan/gateway/facade';
 import { explainRest, NOBODY } from '@banyan/gateway/explain';
 import { Generations } from '@banyan/gateway/generation';
@@ -31,7 +32,7 @@ async function logged(
   const shadows = new Shadows({ metrics, log, comparer: new Verdicts(metrics, log), out: () => false });
   const app = buildFacade({
     generations,
-    observer: { metrics, log, sample: 1, logHeaders, closing: () => false },
+    observer: { metrics, log, sample: 1, failures: new Ration(100), logHeaders, closing: () => false },
     shadows,
     publicUrl: () => 'http://facade.example',
     idleMs: 10_000,

@@ -1,6 +1,7 @@
 import { Writable } from 'node:stream';
 import { pino } from 'pino';
 import { expect, onTestFinished, test } from 'vitest';
+import { Ration } from '@banyan/gateway/core/ration';
 import { buildFacade } from '@banyan/gateway/facade';
 import { Generations } from '@banyan/gateway/generation';
 import { Metrics } from '@banyan/gateway/metrics';
@@ -8,6 +9,9 @@ import { readRouting } from '@banyan/gateway/routing';
 import { Verdicts } from '@banyan/gateway/shadow/compare';
 import { Shadows } from '@banyan/gateway/shadow/shadows';
 import { ask, nobody, until, upstream, type Handler } from './front.ts';
+
+// Lines of failures in a second.
+const FAILURES = 3;
 
 // What the access log says of how a request ended.
 
@@ -38,7 +42,7 @@ async function logged(
   );
   const app = buildFacade({
     generations,
-    observer: { metrics, log, sample, closing: () => false },
+    observer: { metrics, log, sample, failures: new Ration(FAILURES), closing: () => false },
     shadows: new Shadows({ metrics, log, comparer: new Verdicts(metrics, log), out: () => false }),
     publicUrl: () => 'http://facade.example',
     idleMs: 10_000,
@@ -92,6 +96,24 @@ test('every 5xx is logged: the one of an upstream without a code, the one of the
   expect(down.lines).toEqual([
     expect.objectContaining({ level: WARN, status: 502, side: 'none', code: 'GW_UPSTREAM_UNREACHABLE' }),
   ]);
+});
+
+test('of a storm of failures so many have lines, the sample of the others, and the next line says how many had none', async () => {
+  const { url, lines, metrics } = await logged((_req, res) => res.writeHead(503).end(), 0);
+  let asked = 0;
+  // Until one second has had more than it may, and another has begun.
+  await until(async () => {
+    await ask(`${url}/a`);
+    asked += 1;
+    return lines.some((line) => 'untold' in line);
+  });
+  const told = lines.filter(({ msg }) => msg === 'answered').length;
+  const untold = lines.reduce((sum, line) => sum + Number('untold' in line ? line['untold'] : 0), 0);
+  expect(told).toBeGreaterThan(FAILURES);
+  expect(told + untold).toBe(asked);
+  // By legacy, and by its breaker once that is open.
+  const counted = (await metrics()).matchAll(/^banyan_requests_total\{.*status="503".*\} (\d+)$/gm);
+  expect([...counted].reduce((sum, [, count]) => sum + Number(count), 0)).toBe(asked);
 });
 
 test('what went well, and what its caller did wrong, is logged as often as the sample says, and always counted', async () => {
