@@ -1,6 +1,6 @@
 import { Pool } from 'undici';
 import { expect, onTestFinished, test } from 'vitest';
-import { connection } from '@banyan/gateway/connector';
+import { connection } from '@banyan/gateway/shadow/connection';
 import { ask, front, noise, until, upstream, wire } from './front.ts';
 
 // Requests that wait for a connection to their upstream: in vain, in turn, and behind others that cannot be sent at all.

@@ -114,7 +114,7 @@ export class Asking implements Dispatcher.DispatchHandler {
 
   onError(error: Error): void {
     if (this.#ended) return;
-    // As in `forward.ts`: a 304's length is that of the answer to a GET.
+    // undici holds a 304's length against it, which is that of the answer to a GET (RFC 9110, section 8.6).
     if (this.#status === 304 && error instanceof errors.ResponseContentLengthMismatchError) return this.onComplete();
     this.#abort = null;
     this.#end({ kind: 'failed', because: reasonOf(error, this.#options.address.origin) });

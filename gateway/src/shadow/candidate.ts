@@ -3,11 +3,11 @@
  * turn, those left out that are given a pause.
  */
 import { Pool, type Dispatcher } from 'undici';
-import { connection, connector } from '../connector.ts';
 import { hostFor } from '../core/home.ts';
 import type { Proof } from '../core/proof.ts';
 import type { Upstream } from '../core/table.ts';
 import { Asking, type Address } from './asking.ts';
+import { connection } from './connection.ts';
 import { DryRuns, type Proofs } from './dryrun.ts';
 import { Lane, unasked, type Carry } from './lane.ts';
 
@@ -53,7 +53,7 @@ export class Candidate {
       const address = { origin: url, host: hostFor(upstream, url) };
       const options = {
         pipelining: 1,
-        connect: connector(upstream.timeout.connectMs),
+        connect: { timeout: upstream.timeout.connectMs },
         keepAliveTimeout: KEEP_ALIVE_MS,
         maxHeaderSize: MAX_HEADERS_BYTES,
       };

@@ -6,7 +6,7 @@ import type { FaultCode, Version } from './refusal.ts';
 import type { Name } from './scope.ts';
 
 /** The namespace of the one element in a fault's detail. */
-export const DETAIL_NAMESPACE: string = 'urn:banyan:gateway';
+const DETAIL_NAMESPACE: string = 'urn:banyan:gateway';
 
 const CODES_12: Record<FaultCode, string> = {
   Client: 'Sender',

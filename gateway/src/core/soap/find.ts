@@ -32,7 +32,7 @@ export function fieldAt(shape: Shape, steps: readonly Step[]): Found | null {
 }
 
 /** Whether its values are a JSON list. */
-export function isMany({ max, type }: Field): boolean {
+function isMany({ max, type }: Field): boolean {
   return max > 1 || (type.kind === 'simple' && type.variety === 'list');
 }
 

@@ -56,9 +56,6 @@ const SPACES: ReadonlyMap<string, Space> = new Map([
   ['attributeGroup', 'attributeGroups'],
 ]);
 
-/** Schemas that say nothing: of a service without a WSDL. */
-export const NO_SCHEMAS: Schemas = schemasOf([]);
-
 /** Indexes schemas, in the order in which they were read. */
 export function schemasOf(roots: readonly SchemaRoot[]): Schemas {
   const maps: Record<Space, Map<string, Component>> = {

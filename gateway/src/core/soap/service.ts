@@ -89,7 +89,7 @@ function lastSegment(action: string): string {
  * The operations that a server might pick for an action: the ones that declare it, else those that declare it in other letters,
  * else those that its last segment names. Empty: the action says nothing about this service.
  */
-export function namedBy(service: Service, action: string): readonly Operation[] {
+function namedBy(service: Service, action: string): readonly Operation[] {
   const lower = action.toLowerCase();
   return service.byAction.get(action) ?? service.byWord.get(lower) ?? service.byWord.get(lastSegment(lower)) ?? [];
 }

@@ -9,7 +9,7 @@
  * To XML: the same; and a text is taken wherever it is a form of the type (`"605.00"`, `"true"`), a number wherever its value is one
  * (`5.0` for an integer), and numbers and booleans as texts, since services disagree on what an identifier is.
  */
-import { digest, Exact, isList, type Json } from '../json.ts';
+import { Exact, isList, type Json } from '../json.ts';
 import { Bad, enumerated, NO_NAMES, sizes, type Names, type Value } from './facet.ts';
 import { base64Of, characters, isHex, isTemporal, isText, NC_NAME, spaced } from './lexical.ts';
 import { decimals, floats, isInteger } from './numeric.ts';
@@ -216,9 +216,4 @@ function unionOf(members: readonly Value[], facets: Facets): Value {
       return none;
     },
   };
-}
-
-/** Whether two values of one type are the same, for `fixed`. */
-export function sameValue(one: Json, other: Json): boolean {
-  return one === other || digest(one) === digest(other);
 }

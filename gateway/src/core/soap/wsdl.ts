@@ -13,7 +13,7 @@ import { childrenOf, type Element } from './tree.ts';
 export const WSDL: string = 'http://schemas.xmlsoap.org/wsdl/';
 const WSDL_20 = 'http://www.w3.org/ns/wsdl';
 export const XSD: string = 'http://www.w3.org/2001/XMLSchema';
-export const BINDINGS: ReadonlyMap<string, Version> = new Map([
+const BINDINGS: ReadonlyMap<string, Version> = new Map([
   ['http://schemas.xmlsoap.org/wsdl/soap/', '1.1'],
   ['http://schemas.xmlsoap.org/wsdl/soap12/', '1.2'],
 ]);
