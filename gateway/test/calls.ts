@@ -1,4 +1,5 @@
 /** Calls on a pool of connections, without a facade around it: each writes down what it is told, and that it ends once. */
+import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { onTestFinished } from 'vitest';
 import type { Fields } from '@banyan/gateway/core/field';
@@ -137,3 +138,16 @@ export function ask(pool: Pool, more: AskedFor & { readonly fresh?: boolean } = 
 export const stream = (source: Readable): Body => ({ kind: 'stream', source });
 
 export const whole = (text: string): Body => ({ kind: 'whole', bytes: Buffer.from(text, 'latin1') });
+
+/** Tells of each whole head that comes, by its path; of requests without bodies. */
+export function onHeads(socket: Socket, tell: (path: string) => void): void {
+  let text = '';
+  socket.on('data', (chunk: Buffer) => {
+    text += chunk.toString('latin1');
+    for (let end = text.indexOf('\r\n\r\n'); end !== -1; end = text.indexOf('\r\n\r\n')) {
+      const path = text.slice(0, end).split(' ')[1] ?? '';
+      text = text.slice(end + 4);
+      tell(path);
+    }
+  });
+}

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { PassThrough } from 'node:stream';
 import { describe, expect, test } from 'vitest';
-import { ask, poolOf, Probe, stream, whole } from './calls.ts';
+import { ask, onHeads, poolOf, Probe, stream, whole } from './calls.ts';
 import { noise, rawUpstream, until } from './front.ts';
 
 // One request and its answer on one connection: what is told in which order, and whether the connection is used again.
@@ -19,15 +19,7 @@ async function answering(
   return rawUpstream((socket) => {
     const connection = connections++;
     let turn = 0;
-    let text = '';
-    socket.on('data', (chunk: Buffer) => {
-      text += chunk.toString('latin1');
-      for (let end = text.indexOf('\r\n\r\n'); end !== -1; end = text.indexOf('\r\n\r\n')) {
-        const path = text.slice(0, end).split(' ')[1] ?? '';
-        text = text.slice(end + 4);
-        onHead(socket, { path, turn: turn++, connection });
-      }
-    });
+    onHeads(socket, (path) => onHead(socket, { path, turn: turn++, connection }));
   });
 }
 

@@ -1,7 +1,7 @@
 import { Socket } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { WireError } from '@banyan/gateway/wire/call';
-import { ask, poolOf, Probe } from './calls.ts';
+import { ask, onHeads, poolOf, Probe } from './calls.ts';
 import { nobody, rawUpstream, until } from './front.ts';
 
 // Which call gets which connection, when, and what becomes of those that get none.
@@ -34,21 +34,15 @@ async function scripted(onRequest: (arrived: Arrived) => void = () => undefined)
     const connection = connections;
     connections += 1;
     most = Math.max(most, clientsOf(socket.localPort).length);
-    let text = '';
-    socket.on('data', (chunk: Buffer) => {
-      text += chunk.toString('latin1');
-      for (let end = text.indexOf('\r\n\r\n'); end !== -1; end = text.indexOf('\r\n\r\n')) {
-        const path = text.slice(0, end).split(' ')[1] ?? '';
-        text = text.slice(end + 4);
-        const one: Arrived = {
-          path,
-          socket,
-          connection,
-          answer: (body = path, ...fields) => void socket.write(answer(body, ...fields)),
-        };
-        arrived.push(one);
-        onRequest(one);
-      }
+    onHeads(socket, (path) => {
+      const one: Arrived = {
+        path,
+        socket,
+        connection,
+        answer: (body = path, ...fields) => void socket.write(answer(body, ...fields)),
+      };
+      arrived.push(one);
+      onRequest(one);
     });
   });
   return { ...server, arrived, most: () => most };
