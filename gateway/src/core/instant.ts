@@ -4,6 +4,8 @@
  * said is asked of `Intl`, which is a table.
  */
 
+import { timeEnd } from './clock.ts';
+
 /** A unit that instants are cut to before they are compared. */
 export type Grain = 'instant' | 'second' | 'minute' | 'hour' | 'day';
 
@@ -49,6 +51,19 @@ function cut(instant: Instant, grain: Grain): string {
  * @returns null when `text` is no date and time, or its year in UTC has not four digits
  */
 export function utcOf(text: string, grain: 'instant' | 'minute'): string | null {
+  const end = timeEnd(text);
+  return end > 0 ? ofUsual(text, end, grain) : utcOfAny(text, grain);
+}
+
+/** Of a time that is in UTC as it stands. */
+function ofUsual(text: string, end: number, grain: 'instant' | 'minute'): string {
+  if (grain === 'minute') return `${text.slice(0, 16)}:00`;
+  const fraction = withoutTrailingZeros(text.slice(20, end));
+  return fraction === '' ? text.slice(0, 19) : `${text.slice(0, 19)}.${fraction}`;
+}
+
+/** The same of any text: the slow one, which the other must agree with. */
+export function utcOfAny(text: string, grain: 'instant' | 'minute'): string | null {
   const [instant] = text.includes('T') || text.includes('t') ? instantsOf(text, null) : [];
   if (instant === undefined) return null;
   const { seconds, fraction } = instant;

@@ -10,7 +10,7 @@
 export const MAX_DIGITS = 1_100;
 
 /** Digits with which a float tells any two numbers apart. */
-const FLOAT_DIGITS = 15;
+export const FLOAT_DIGITS = 15;
 
 const PLAIN = /^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?$/;
 const LEXICAL = /^([+-]?)(?:([0-9]+)(?:\.([0-9]*))?|\.([0-9]+))$/;

@@ -57,17 +57,15 @@ class Writer {
   }
 
   write(json: Json): string {
-    const { root, prefixes } = this.#program;
-    const text = this.#element(root, json);
+    const { root, headless, prefixes } = this.#program;
+    const text = this.#element(headless, json);
     let declared = '';
-    for (const [index, { namespace, prefix }] of prefixes.entries()) {
-      if (this.#used[index] !== true) continue;
-      declared += ` xmlns${prefix === '' ? '' : `:${prefix}`}="${escapedValue(namespace) ?? ''}"`;
-    }
+    for (let index = 0; index < prefixes.length; index += 1)
+      if (this.#used[index] === true) declared += prefixes[index]?.declaration ?? '';
     for (const [namespace, prefix] of this.#others ?? [])
       declared += ` xmlns:${prefix}="${escapedValue(namespace) ?? stop('names a namespace that XML cannot write')}"`;
     if (this.#nil) declared += ` xmlns:xsi="${XSI}"`;
-    return root.start + declared + text.slice(root.start.length);
+    return root.start + declared + text;
   }
 
   #prefix(namespace: string): string {

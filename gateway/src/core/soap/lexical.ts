@@ -2,6 +2,7 @@
  * The lexical forms of XML Schema 1.0's built-in types (XML Schema 2, section 3) that are not numbers. Each takes time linear in the
  * text, and as little of the stack for ten million characters as for ten.
  */
+import { timeEnd } from '../clock.ts';
 import type { Facets, TemporalBuiltIn, TextBuiltIn } from './type.ts';
 
 /** Treats white space as the facet says. XML knows four such characters, and JavaScript's `trim` more. */
@@ -9,11 +10,36 @@ export const spaced: Readonly<Record<Facets['whiteSpace'], (text: string) => str
   preserve: (text) => text,
   replace: (text) => text.replace(/[\t\n\r]/g, ' '),
   collapse: (text) => {
-    if (!/^ | $|[\t\n\r]| {2}/.test(text)) return text;
+    if (isDense(text) || !/^ | $|[\t\n\r]| {2}/.test(text)) return text;
     const single = text.replace(/[ \t\n\r]+/g, ' ');
     return single.slice(single.startsWith(' ') ? 1 : 0, single.endsWith(' ') && single.length > 1 ? -1 : undefined);
   },
 };
+
+// Beyond it an expression is faster than a loop, and below it slower.
+const SHORT = 64;
+
+/** Whether a text is short and has nothing at all to collapse, as most numbers, dates and words. */
+function isDense(text: string): boolean {
+  if (text.length > SHORT) return false;
+  for (let at = 0; at < text.length; at += 1) if (text.charCodeAt(at) <= 0x20) return false;
+  return true;
+}
+
+/** Whether a text is short, and of characters alone that stand in XML as they are. */
+function isPlain(text: string): boolean {
+  if (text.length > SHORT) return false;
+  for (let at = 0; at < text.length; at += 1) {
+    const code = text.charCodeAt(at);
+    if (code < 0x80 ? PLAIN[code] === 0 : code >= 0xd800) return false;
+  }
+  return true;
+}
+
+// In text and in attributes.
+const PLAIN = Uint8Array.from({ length: 0x80 }, (_, code) =>
+  code < 0x20 || '&<>"'.includes(String.fromCharCode(code)) ? 0 : 1,
+);
 
 // XML 1.0 (fifth edition), productions 4 and 4a; the colon is added for Name.
 const START =
@@ -57,6 +83,7 @@ const TEMPORAL: Record<TemporalBuiltIn, RegExp> = {
 
 /** Whether a text, its white space collapsed, is one of the type: a day that there is, a zone or none. */
 export function isTemporal(base: TemporalBuiltIn, text: string): boolean {
+  if (base === 'dateTime' && timeEnd(text) > 0) return true;
   const found = TEMPORAL[base].exec(text);
   if (found === null) return false;
   switch (base) {
@@ -127,7 +154,7 @@ const VALUE = /[&<>"\u0000-\u001f\ud800-\udfff\ufffe\uffff]/;
 
 /** Escapes text content. Null: XML 1.0 has no way to say one of its characters. */
 export function escapedText(text: string): string | null {
-  if (!TEXT.test(text)) return text;
+  if (isPlain(text) || !TEXT.test(text)) return text;
   if (ILLEGAL.test(text) || !text.isWellFormed()) return null;
   // A line feed alone stays: it is the one line end that parsers do not change.
   return text.replace(/[&<>\r]/g, (character) => ENTITIES[character] ?? character);
@@ -135,7 +162,7 @@ export function escapedText(text: string): string | null {
 
 /** Escapes the value of an attribute in double quotes, in which parsers would turn line breaks and tabs into blanks. */
 export function escapedValue(text: string): string | null {
-  if (!VALUE.test(text)) return text;
+  if (isPlain(text) || !VALUE.test(text)) return text;
   if (ILLEGAL.test(text) || !text.isWellFormed()) return null;
   return text.replace(/[&<>"\t\n\r]/g, (character) => ENTITIES[character] ?? character);
 }

@@ -46,6 +46,15 @@ interface Plan {
   readonly conversion: Conversion | null;
 }
 
+/** One member of an object that is mapped. */
+interface Slot {
+  readonly key: string;
+  readonly path: readonly string[];
+  /** The path, where it is one step. */
+  readonly alone: string | null;
+  readonly mapper: Mapper | null;
+}
+
 /** The mappings of one bridge. */
 export class Mappers {
   readonly problems: RuleProblem[] = [];
@@ -197,8 +206,8 @@ export class Mappers {
   #objectOf(type: Complex): Mapper {
     const known = this.#objects.get(type);
     if (known !== undefined) return known;
-    const plans: { readonly key: string; readonly path: readonly string[]; mapper: Mapper | null }[] = [];
-    const byKey = new Map<string, (typeof plans)[number]>();
+    const plans: Slot[] = [];
+    const byKey = new Map<string, Slot>();
     const mapper: Mapper = {
       toRest: (value) => {
         if (!isObject(value)) return value;
@@ -213,7 +222,7 @@ export class Mappers {
         if (!isObject(value)) return value;
         const out = new Map<string, Json>();
         for (const plan of plans) {
-          const inner = picked(value, plan.path);
+          const inner = plan.alone === null ? picked(value, plan.path) : value.get(plan.alone);
           if (inner !== undefined) out.set(plan.key, fromRest(plan.mapper, inner));
         }
         return out;
@@ -222,7 +231,12 @@ export class Mappers {
     // Known before its fields are looked at: a type may hold itself.
     this.#objects.set(type, mapper);
     for (const plan of this.#plans.get(type) ?? [])
-      plans.push({ key: plan.field.key, path: plan.path, mapper: this.#mapperOf(plan) });
+      plans.push({
+        key: plan.field.key,
+        path: plan.path,
+        alone: plan.path.length === 1 ? (plan.path[0] ?? null) : null,
+        mapper: this.#mapperOf(plan),
+      });
     for (const plan of plans) byKey.set(plan.key, plan);
     return mapper;
   }

@@ -1,6 +1,6 @@
 /** Numbers of XML Schema: decimals and integers of any length, and floats as they are written. */
 import { Exact, numberOf, numberText, type Json } from '../json.ts';
-import { compared, expanded, MAX_DIGITS, plainOf, shortened } from './digits.ts';
+import { compared, expanded, FLOAT_DIGITS, MAX_DIGITS, plainOf, shortened } from './digits.ts';
 import { Bad, bounds, digitsChecked, enumerated, type Value } from './facet.ts';
 import { spaced } from './lexical.ts';
 import type { BuiltIn, Facets, IntegerBuiltIn } from './type.ts';
@@ -34,6 +34,10 @@ export function decimals(base: IntegerBuiltIn | null, facets: Facets, not: Bad):
   const [low, high] = [least ?? '', most ?? ''];
   const sized = digitsChecked(facets);
   const listed = enumerated(facets, (literal) => plainNumber(literal) ?? not);
+  const free = bounded === null && sized === null && listed === null;
+  // Bounds of more digits lie beyond every safe integer.
+  const floor = low !== '' && low.length <= FLOAT_DIGITS ? Number(low) : Number.MIN_SAFE_INTEGER;
+  const ceiling = high !== '' && high.length <= FLOAT_DIGITS ? Number(high) : Number.MAX_SAFE_INTEGER;
   const check = (plain: string): Bad | null => {
     if (low !== '' && compared(plain, low) < 0) return not;
     if (high !== '' && compared(plain, high) > 0) return not;
@@ -47,6 +51,9 @@ export function decimals(base: IntegerBuiltIn | null, facets: Facets, not: Bad):
       return check(plain) ?? numberOf(plain);
     },
     write: (json) => {
+      // Most numbers: nothing but the bounds to look at, and those as numbers.
+      if (free && typeof json === 'number' && Number.isSafeInteger(json) && json >= floor && json <= ceiling)
+        return String(json);
       let plain = plainJson(json);
       if (plain === null) return not;
       const point = plain.indexOf('.');

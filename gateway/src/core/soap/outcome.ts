@@ -281,10 +281,13 @@ function valueOf(response: Response, json: Json | undefined, status: number, inp
   }
 }
 
+const isJson = (type: string): boolean =>
+  type === 'application/json' || /^application\/(?:json|[^/]+\+json)$/.test(type);
+
 function jsonOf({ contentType, text }: RestAnswer): { readonly kind: 'json'; readonly json: Json } | Bad {
   const media = parseMedia(contentType ?? '');
   const charset = media?.parameters.get('charset')?.toLowerCase() ?? 'utf-8';
-  if (media === null || !/^application\/(?:json|[^/]+\+json)$/.test(media.type) || !/^utf-?8$/.test(charset))
+  if (media === null || !isJson(media.type) || (charset !== 'utf-8' && charset !== 'utf8'))
     return bad('GW_BRIDGE_MEDIA_TYPE', `expected JSON in UTF-8, and its Content-Type is ${contentType ?? 'absent'}`);
   if (text === null)
     return bad('GW_BRIDGE_JSON', 'its bytes are not UTF-8, or compressed though that was not asked for');

@@ -77,10 +77,19 @@ export interface GroupProgram {
   readonly emptiable: boolean;
 }
 
+export interface Prefix {
+  readonly namespace: string;
+  readonly prefix: string;
+  /** ` xmlns:p="urn:orders"`. */
+  readonly declaration: string;
+}
+
 export interface Program {
   readonly root: ElementProgram;
+  /** The same without the start of its tag, behind which the declarations stand, which are known when all else is written. */
+  readonly headless: ElementProgram;
   /** The namespaces that tags and attributes use, with the prefix of each; an empty prefix is the default namespace. */
-  readonly prefixes: readonly { readonly namespace: string; readonly prefix: string }[];
+  readonly prefixes: readonly Prefix[];
 }
 
 /** Whether a part is a group. */
@@ -99,7 +108,7 @@ export function compile(shape: Shape): Program {
 class Compiler {
   readonly #shape: Shape;
   readonly #survey: Survey;
-  readonly #prefixes: { namespace: string; prefix: string }[] = [];
+  readonly #prefixes: Prefix[] = [];
   readonly #complex = new Map<Complex, ComplexProgram>();
   readonly #values = new Map<Simple, Value>();
   readonly #waiting: { readonly element: ElementProgram; readonly type: Complex }[] = [];
@@ -114,7 +123,7 @@ class Compiler {
     // Not by recursion: types may stand in each other a hundred deep.
     for (let next = this.#waiting.pop(); next !== undefined; next = this.#waiting.pop())
       next.element.complex = this.#complexOf(next.type);
-    return { root, prefixes: this.#prefixes };
+    return { root, headless: { ...root, start: '' }, prefixes: this.#prefixes };
   }
 
   #element(field: Field, { min, index, rank }: { min: number; index: number; rank: number }): ElementProgram {
@@ -210,7 +219,9 @@ class Compiler {
       (known) => known.namespace === namespace && (known.prefix === '') === isDefault,
     );
     if (found !== -1) return found;
-    return this.#prefixes.push({ namespace, prefix: isDefault ? '' : `n${this.#prefixes.length}` }) - 1;
+    const prefix = isDefault ? '' : `n${this.#prefixes.length}`;
+    const declaration = ` xmlns${isDefault ? '' : `:${prefix}`}="${escapedValue(namespace) ?? ''}"`;
+    return this.#prefixes.push({ namespace, prefix, declaration }) - 1;
   }
 
   #qualified(prefix: number, local: string): string {

@@ -113,8 +113,18 @@ const ILLEGAL = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]|\p{Surroga
 const LEGAL: Conversion = {
   kind: 'conversion',
   toRest: (value) => value,
-  fromRest: (value) => (typeof value === 'string' ? value.replace(ILLEGAL, '\ufffd') : value),
+  fromRest: (value) => (typeof value === 'string' && !isTame(value) ? value.replace(ILLEGAL, '\ufffd') : value),
 };
+
+/** Whether nothing in a text could be illegal, at a glance; a long one is looked at by an expression. */
+function isTame(text: string): boolean {
+  if (text.length > 64) return false;
+  for (let at = 0; at < text.length; at += 1) {
+    const code = text.charCodeAt(at);
+    if (code < 0x20 || code >= 0xd800) return false;
+  }
+  return true;
+}
 
 const ZONED = /(?:[Zz]|[+-]\d\d:?\d\d)$/;
 
