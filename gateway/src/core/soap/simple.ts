@@ -76,7 +76,7 @@ const LISTS: ReadonlyMap<string, BuiltIn> = new Map([
 
 const isBuiltIn = (local: string): local is BuiltIn => BUILT_INS.has(local);
 
-const NO_FACETS: Facets = {
+export const NO_FACETS: Facets = {
   whiteSpace: 'collapse',
   length: null,
   minLength: null,
