@@ -76,6 +76,7 @@ const LISTS: ReadonlyMap<string, BuiltIn> = new Map([
 
 const isBuiltIn = (local: string): local is BuiltIn => BUILT_INS.has(local);
 
+/** What a type without facets has: nothing bounds it, and its spaces collapse. */
 export const NO_FACETS: Facets = {
   whiteSpace: 'collapse',
   length: null,
